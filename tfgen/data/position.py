@@ -1,8 +1,8 @@
 """Where training stands in its data: one process-wide cell that every tfgen data set reads each time it is iterated.
 
 The cell holds the epoch, which fixes the order of a shuffled data set together with its seed, and a number of batches to skip,
-which lets a killed run go on inside an epoch. It is a plain Python integer read through `tf.numpy_function`, not a `tf.Variable`:
-a variable that is born inside a distribution strategy's scope becomes a mirrored one, which tf.data cannot capture.
+which lets a killed run go on inside an epoch. It holds plain Python integers, read through `tf.numpy_function`, and no
+`tf.Variable`: a variable born inside a distribution strategy's scope becomes a mirrored one, which tf.data cannot capture.
 """
 
 from __future__ import annotations
@@ -151,9 +151,9 @@ def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
 def resumable(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Wraps a data set so that an iteration leaves out the batches that `set_position` asks for.
 
-    A run killed inside an epoch goes on where it stood if the data set is deterministic: the same elements in the same
-    order each time that epoch is read. Data sets of `tfgen.data` skip by themselves without reading what they skip; wrapping them again
-    is harmless, since one reader alone takes the skip.
+    A run killed inside an epoch goes on where it stood if the data set is deterministic: the same elements in the same order
+    each time that epoch is read. Data sets of `tfgen.data` skip by themselves, without reading what they skip; wrapping them
+    again is harmless, since one reader alone takes the skip.
 
     Args:
       dataset: any `tf.data.Dataset`; its elements are what counts as a batch.
