@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-__all__ = ["Signature"]
+__all__ = ["Signature", "batch_of"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,23 @@ class Signature:
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: Sequence[tf.TensorSpec]
+
+
+def batch_of(shape: Sequence[int], dtype: tf.DType, name: str) -> tf.TensorSpec:
+    """Describes a named input whose first axis is a batch of any size.
+
+    Args:
+      shape: shape of one row.
+      dtype: number format.
+      name: the input's name.
+
+    Returns:
+      spec: of shape (None, *shape).
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.models.signatures import batch_of
+      >>> batch_of((2,), tf.float32, "latent").shape.as_list()
+      [None, 2]
+    """
+    return tf.TensorSpec([None, *shape], dtype, name=name)

@@ -1,0 +1,176 @@
+"""The autoregressive family: exact likelihood, one network pass to train, cached steps to sample."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import random
+from tfgen.models import signatures
+from tfgen.models.autoregressive import raster
+from tfgen.models.likelihood import LikelihoodModel
+from tfgen.models.signatures import Signature
+from tfgen.networks import CausalNetwork
+
+__all__ = ["AutoregressiveModel"]
+
+_PIXELS = 1  # the stream of uniforms that pixels are drawn with
+
+
+class AutoregressiveModel(LikelihoodModel, abc.ABC):
+    """Abstract base of models that factorise `log p(x) = sum{ log p(x[i] | x[<i]) : i = 1...D }` in raster order.
+
+    A subclass builds `self.network`, a causal network from images (batch, height, width, channels) to
+    (batch, height, width, channels * num_parameters), and calls `self._finish_network()`.
+    """
+
+    sampling_controls: ClassVar[tuple[str, ...]] = ("temperature",)
+    likelihood_kind: ClassVar[str] = "exact"
+    network: Any
+    averaged_network: Any
+
+    def _finish_network(self, image_shape: Sequence[int]) -> None:
+        """Builds the network and its averaged copy, and checks what the network returns."""
+        shape = (None, *image_shape)
+        if not self.network.built:
+            self.network.build(shape)
+        self.network.build_shape = shape
+        expected = (None, *image_shape[:2], image_shape[2] * self.likelihood.num_parameters)
+        received = tuple(self.network.compute_output_shape(shape))
+        if received[-1] != expected[-1] or len(received) != 4:
+            raise ValueError(
+                f"Expected a network from {shape} to {expected}: {self.likelihood.num_parameters} numbers for each of "
+                f"{image_shape[2]} channels. Received: a network to {received}"
+            )
+        self.averaged_network = self._average_of(self.network)
+        metrics = ["loss", "nll", "bits_per_dim"]
+        self._finish(image_shape, metrics)
+
+    def _averaged_pairs(self) -> list[tuple[Any, Any]]:
+        return [(self.network, self.averaged_network)]
+
+    def _parameters(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Splits the last axis into (channels, num_parameters)."""
+        shape = tf.concat([tf.shape(outputs)[:-1], [self.event_shape[-1], self.likelihood.num_parameters]], 0)
+        return tf.reshape(tf.cast(outputs, tf.float32), shape)
+
+    def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool) -> tf.Tensor:
+        log_prob = self.likelihood.log_prob(self._parameters(network(x, training=training)), x)
+        return tf.reduce_sum(log_prob, axis=[1, 2, 3])
+
+    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        del seeds
+        nll = -self._log_prob_of(self.network if training else self.averaged_network, x, training)
+        return {"loss": nll, "nll": nll}
+
+    def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
+        super().check_data(x, y, name=name)
+        if self._is_binary():
+            self.check_binary(x, name)
+
+    def log_prob(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Computes the exact log-probability of each image, `sum{ log p(x[i] | x[<i]) : i = 1...D }`.
+
+        Args:
+          x: (n, height, width, channels) on the likelihood's grid of levels in [0, 1]; {0, 1} for Bernoulli pixels.
+          batch_size: rows computed at once; it does not change the result.
+
+        Returns:
+          log_prob: (n,) float32, nats.
+
+        Raises:
+          ValueError: wrong shape or range, NaN, or values off the grid.
+        """
+        function = self._compiled("log_prob", lambda x: self._log_prob_of(self.averaged_network, x, False))
+        return self._in_chunks(function, [self._as_batch(x)], batch_size)
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Predicts each pixel from those before it: the mean of `p(x[i] | x[<i])`, (batch, height, width, channels) in [0, 1]."""
+        network = self.network if training else self.averaged_network
+        return self.likelihood.mean(self._parameters(network(tf.cast(inputs, tf.float32), training=training)))
+
+    # ---- sampling ----
+
+    def _draw(self, outputs: tf.Tensor, channel: int, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        parameters = tf.reshape(outputs, (-1, self.event_shape[-1], self.likelihood.num_parameters))[:, channel]
+        return self.likelihood.draw(parameters, u, temperature)
+
+    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
+        observed = tf.zeros((tf.size(seeds), *self.event_shape))
+        return self._complete_rows(observed, tf.zeros_like(observed), seeds, controls)
+
+    def _complete_rows(
+        self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
+        temperature = controls.get("temperature", tf.ones((tf.size(seeds),)))
+        if isinstance(self.averaged_network, CausalNetwork):
+            return raster.cached(self.averaged_network, self._draw, images, observed, uniforms, temperature)
+        return raster.naive(self.averaged_network, self._draw, images, observed, uniforms, temperature)
+
+    def complete(
+        self, images: Any, observed_mask: Any, *, seed: int | Sequence[int] | None = None, temperature: float | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """Fills in the pixels that are missing, in raster order.
+
+        Each missing pixel is drawn given all pixels above and to its left, observed or drawn. What lies below or to the right
+        of it cannot be taken into account by a model that factorises in raster order.
+
+        Args:
+          images: (n, height, width, channels); what stands at missing pixels is ignored.
+          observed_mask: (n, height, width, channels), or any shape that broadcasts to it; true where a pixel is known.
+          seed: one integer for the call, or one per row, or None.
+          temperature: positive; below 1 draws likelier pixels.
+          batch_size: rows computed at once.
+
+        Returns:
+          images: (n, height, width, channels) float32, equal to `images` where observed.
+
+        Raises:
+          ValueError: wrong shape or range.
+        """
+        array = np.asarray(images)
+        mask = np.broadcast_to(np.asarray(observed_mask, bool), array.shape)
+        array = self._as_batch(np.where(mask, array, 0))
+        seeds = random.as_row_seeds(seed, len(array))
+        controls = self._check_controls({"temperature": temperature}, len(array))
+        names = tuple(controls)
+        function = self._compiled(
+            "complete:" + ",".join(names),
+            lambda x, m, s, *values: self._complete_rows(x, m, s, dict(zip(names, values, strict=True))),
+        )
+        return self._in_chunks(function, [array, mask.astype(np.float32), seeds, *controls.values()], batch_size)
+
+    # ---- serving ----
+
+    def signatures(self) -> dict[str, Signature]:
+        """See `GenerativeModel.signatures`; adds `log_prob` and `complete`."""
+
+        def log_prob(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"log_prob": self._log_prob_of(self.averaged_network, image, False)}
+
+        def complete(image: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            known = tf.cast(observed > 0, tf.float32)
+            return {"image": self._complete_rows(image * known, known, seed, {})}
+
+        image = signatures.batch_of(self.event_shape, tf.float32, "image")
+        observed = signatures.batch_of(self.event_shape, tf.float32, "observed")
+        return {
+            **super().signatures(),
+            "log_prob": Signature(log_prob, [image]),
+            "complete": Signature(complete, [image, observed, signatures.batch_of((), tf.int64, "seed")]),
+        }
+
+    def export_metadata(self) -> dict[str, Any]:
+        """See `GenerativeModel.export_metadata`; adds the kind of likelihood."""
+        kind = {"likelihood": type(self.likelihood).__name__, "log_prob": "exact, nats"}
+        return {**super().export_metadata(), **kind}
+
+    def default_optimizer(self) -> keras.optimizers.Optimizer:
+        return keras.optimizers.Adam(1e-3)

@@ -1,0 +1,57 @@
+"""Exponential averages of weights, kept beside the raw ones so that training goes on from the raw ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["averaged_copy", "update_average"]
+
+
+def averaged_copy(network: Any) -> Any:
+    """Makes an untrainable copy of a built network, with the same weights.
+
+    Args:
+      network: a built Keras layer or model that can be made from its config.
+
+    Returns:
+      copy: the same class, its own variables.
+
+    Raises:
+      ValueError: the network cannot be made from its config.
+    """
+    try:
+        config = network.get_config()
+        copy = type(network).from_config({**config, "name": f"{config['name']}_average"})
+        if not copy.built:
+            copy.build(network.build_shape if hasattr(network, "build_shape") else network.input_shape)
+        copy.set_weights(network.get_weights())
+    except (NotImplementedError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"`ema` keeps a second copy of each network, made from its config. {type(network).__name__} cannot be made so: "
+            f"give it `get_config`, or pass `ema=None`. Received: {error}"
+        ) from error
+    copy.trainable = False
+    return copy
+
+
+def update_average(average: Any, network: Any, decay: float, step: Any) -> None:
+    """Moves an average towards the weights: `a += (1 - d) (w - a)`, `d = min(decay, (1 + step) / (10 + step))`.
+
+    The shorter memory of the first steps keeps the random initial weights from lingering in the average.
+
+    Args:
+      average: what `averaged_copy` returned.
+      network: the network in training.
+      decay: the decay per step, in (0, 1).
+      step: training steps taken so far.
+    """
+    count = tf.cast(step, tf.float32)
+    rate = 1.0 - tf.minimum(decay, (1.0 + count) / (10.0 + count))
+    for old, new in zip(average.weights, network.weights, strict=True):
+        value, target = tf.convert_to_tensor(old.value), tf.convert_to_tensor(new.value)
+        if value.dtype.is_floating:
+            old.assign(value + tf.cast(rate, value.dtype) * (target - value))
+        else:
+            old.assign(target)

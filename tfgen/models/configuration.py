@@ -1,0 +1,100 @@
+"""Constructor arguments and random states, to and from Keras files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["RANDOM_STATE", "check_image_shape", "from_config", "load_random_states", "save_random_states", "to_config"]
+
+RANDOM_STATE = "random_state_"
+
+
+def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
+    """Checks the shape of one image.
+
+    Args:
+      image_shape: height, width and channels.
+
+    Returns:
+      image_shape: three positive integers.
+
+    Raises:
+      ValueError: it is anything else.
+    """
+    shape = tuple(image_shape)
+    if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
+        raise ValueError(f"`image_shape` must be (height, width, channels), all positive. Received: image_shape={image_shape}")
+    return tuple(int(size) for size in shape)  # type: ignore[return-value]
+
+
+def to_config(model: Any) -> dict[str, Any]:
+    """Collects a model's constructor arguments from the attributes of the same names.
+
+    Args:
+      model: a `GenerativeModel`.
+
+    Returns:
+      config: JSON-able; networks and likelihoods in Keras's serialised form.
+    """
+    config: dict[str, Any] = {"name": model.name, "dtype": keras.dtype_policies.serialize(model.dtype_policy)}
+    for name in (*model.arguments, "seed", "ema"):
+        # a default network is rebuilt from the other arguments, a user's own travels in the file
+        value = None if name in model.default_networks else getattr(model, name)
+        config[name] = keras.saving.serialize_keras_object(value)
+    return config
+
+
+def from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> dict[str, Any]:
+    """Turns what `to_config` returned back into constructor arguments.
+
+    Args:
+      config: what `to_config` returned.
+      custom_objects: a user's own classes by name, as Keras takes them.
+
+    Returns:
+      arguments: keyword arguments of the constructor.
+    """
+
+    def revive(value: Any) -> Any:
+        if isinstance(value, dict) and "class_name" in value:
+            return keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+        return value
+
+    return {name: revive(value) for name, value in config.items()}
+
+
+def _seed_generators(model: Any) -> list[Any]:
+    """Lists the seed generators of all layers, a user's Dropout for example: Keras does not save their states."""
+    found: list[Any] = []
+    for layer in model._flatten_layers(include_self=False):
+        for value in getattr(layer, "_seed_generators", []):
+            if not any(value is other for other in found):
+                found.append(value)
+    return found
+
+
+def save_random_states(model: Any, store: Any) -> None:
+    """Writes the states of all seed generators, so that a resumed run does not repeat its first noise.
+
+    Args:
+      model: the model whose layers may hold seed generators.
+      store: Keras's store of the model's own variables.
+    """
+    for number, generator in enumerate(_seed_generators(model)):
+        store[f"{RANDOM_STATE}{number}"] = np.asarray(generator.state)
+
+
+def load_random_states(model: Any, store: Any) -> None:
+    """Reads back what `save_random_states` wrote.
+
+    Args:
+      model: the model whose layers may hold seed generators.
+      store: Keras's store of the model's own variables.
+    """
+    for number, generator in enumerate(_seed_generators(model)):
+        key = f"{RANDOM_STATE}{number}"
+        if key in store.keys():
+            generator.state.assign(np.asarray(store[key]))

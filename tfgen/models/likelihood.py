@@ -1,0 +1,103 @@
+"""Models with one objective and one optimizer: what autoregressive and latent-variable models share."""
+
+from __future__ import annotations
+
+import abc
+import math
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import data
+from tfgen.distributions import Likelihood
+from tfgen.models.base import GenerativeModel
+
+__all__ = ["LikelihoodModel", "nats_to_bits_per_dim"]
+
+
+def nats_to_bits_per_dim(nats: Any, event_shape: tuple[int, ...]) -> Any:
+    """Converts nats per example to bits per dimension: `nats / (D log 2)`.
+
+    Args:
+      nats: negative log-probabilities of discrete data.
+      event_shape: shape of one example; D is its size.
+
+    Returns:
+      bits: of the shape of `nats`.
+
+    Example:
+      >>> import math
+      >>> from tfgen.models.likelihood import nats_to_bits_per_dim
+      >>> nats_to_bits_per_dim(math.log(2), (1,))
+      1.0
+    """
+    return nats / (math.prod(event_shape) * math.log(2.0))
+
+
+class LikelihoodModel(GenerativeModel, abc.ABC):
+    """Abstract base of models trained on one per-example objective in nats, with one optimizer."""
+
+    accepts_sample_weight: ClassVar[bool] = True
+    likelihood: Likelihood
+
+    @abc.abstractmethod
+    def default_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimizer of the paper."""
+
+    @abc.abstractmethod
+    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """Computes the metrics of each row; "loss" among them is what training descends."""
+
+    def _complete_metrics(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds bits per dimension, where nats are those of discrete data."""
+        if "bits_per_dim" in self._trackers:
+            values["bits_per_dim"] = nats_to_bits_per_dim(values["nll"], self.event_shape)
+        return values
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = tf.cast(x, tf.float32)
+        with tf.GradientTape(persistent=True) as tape:
+            values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True)
+            loss = self._mean(values["loss"], sample_weight)
+        self._train_on(loss, tape, self.optimizer, self.trainable_variables)
+        self._advance()
+        return self._track(self._complete_metrics(values), sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = tf.cast(x, tf.float32)
+        values = self._per_example(x, self._evaluation_seeds(tf.shape(x)[0]), False)
+        return self._track(self._complete_metrics(values), sample_weight)
+
+    def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
+        super().check_data(x, y, name=name)
+        if self.likelihood.discrete and self.likelihood.levels > 2:
+            _check_grid(np.asarray(x), self.likelihood.levels, name)
+
+    def _is_binary(self) -> bool:
+        return self.likelihood.levels == 2
+
+    def check_binary(self, x: Any, name: str = "x") -> None:
+        """Checks that every pixel is 0 or 1.
+
+        Args:
+          x: images.
+          name: what the caller calls them.
+
+        Raises:
+          ValueError: a value lies between.
+        """
+        data.check_binary(np.asarray(x), name=name)
+
+
+def _check_grid(x: np.ndarray, levels: int, name: str) -> None:
+    """Refuses values off the grid of grey levels, whose log-probability would silently be a neighbour's."""
+    off = np.abs(x * (levels - 1) - np.round(x * (levels - 1)))
+    if off.size and off.max() > 0.02:
+        raise ValueError(
+            f"Expected `{name}` on the grid of {levels} grey levels, k / {levels - 1}. Round it with "
+            f"`np.round({name} * {levels - 1}) / {levels - 1}`. Received: a value {off.max():.3f} of a level off the grid"
+        )

@@ -1,0 +1,252 @@
+"""Turns what `fit`, `evaluate` and `predict` are given into data sets of checked batches in a repeatable order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import data, random
+from tfgen.data import position
+
+__all__ = ["FitPlan", "evaluation_dataset", "plan_fit"]
+
+_DEFAULT_BATCH = 32
+Triple = tuple[Any, Any, Any]
+
+
+@dataclass
+class FitPlan:
+    """What `fit` hands to Keras.
+
+    Args:
+      dataset: batches, or whatever Keras takes that is no array and no `tf.data.Dataset`.
+      cumulative_steps: steps per epoch where one endless iterator serves all epochs, else None.
+      keywords: the remaining arguments of Keras's `fit`.
+    """
+
+    dataset: Any
+    cumulative_steps: int | None = None
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+
+def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[str, Any]) -> FitPlan:
+    """Prepares training data, validation data and class weights.
+
+    Args:
+      model: the model to train.
+      triple: x, y and sample weights as given to `fit`.
+      batch_size: rows per step, or None.
+      keywords: the other arguments of `fit`; those used here are taken out.
+
+    Returns:
+      plan: what Keras's `fit` is called with.
+
+    Raises:
+      ValueError: data that the model cannot be trained on, in one sentence.
+    """
+    split = keywords.pop("validation_split", 0.0)
+    shuffle = keywords.pop("shuffle", True)
+    steps = keywords.pop("steps_per_epoch", None)
+    class_weight = keywords.pop("class_weight", None)
+    validation = keywords.pop("validation_data", None)
+    if split:
+        triple, held_out = _split(triple, split)
+        validation = held_out if validation is None else validation
+    if class_weight is not None:
+        triple = _weigh_classes(triple, class_weight)
+    rest = {key: value for key, value in keywords.items() if key != "callbacks"}
+    if validation is not None:
+        parts = validation if isinstance(validation, (tuple, list)) else (validation,)
+        size = rest.pop("validation_batch_size", None) or batch_size
+        rest["validation_data"] = evaluation_dataset(model, (*parts, None, None, None)[:3], size)
+    check_weights(model, triple)
+    if _is_array(triple[0]):
+        dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle)
+    elif isinstance(triple[0], tf.data.Dataset):
+        _refuse_separate(triple)
+        dataset = data.resumable(triple[0])
+        _peek(model, dataset)
+    else:
+        return FitPlan(triple[0], keywords={**rest, "steps_per_epoch": steps, "class_weight": None})
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if replicas > 1:
+        dataset = _drop_short_batches(dataset, replicas)
+    return _with_steps(dataset, steps, rest)
+
+
+def _with_steps(dataset: tf.data.Dataset, steps: int | None, rest: dict[str, Any]) -> FitPlan:
+    size = int(dataset.cardinality())
+    rest["shuffle"] = False  # Keras warns about its default when it is given a data set
+    if size == tf.data.INFINITE_CARDINALITY:
+        if steps is None:
+            raise ValueError("This data set never ends. Pass `steps_per_epoch=...` to say how long an epoch is. Received: steps_per_epoch=None")
+        return FitPlan(dataset, cumulative_steps=steps, keywords={**rest, "steps_per_epoch": steps})
+    if steps is not None:
+        if 0 <= size < steps:
+            raise ValueError(
+                f"Expected `steps_per_epoch` of at most the data set's {size} batches; `dataset.repeat()` makes it endless. "
+                f"Received: steps_per_epoch={steps}"
+            )
+        dataset = dataset.take(steps)
+    return FitPlan(dataset, keywords=rest)
+
+
+def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> Any:
+    """Prepares data for `evaluate` and `predict`: in order, no row dropped.
+
+    Args:
+      model: the model.
+      triple: x, y and sample weights.
+      batch_size: rows at once for arrays, or None.
+
+    Returns:
+      dataset: batches; with several replicas (x, y, weights), where padded rows weigh nothing.
+
+    Raises:
+      ValueError: data that the model cannot take, in one sentence.
+    """
+    x = triple[0]
+    check_weights(model, triple)
+    if _is_array(x):
+        dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle=False, resume=False)
+    elif isinstance(x, tf.data.Dataset):
+        _refuse_separate(triple)
+        _peek(model, x)
+        dataset = x
+    else:
+        return x
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if replicas > 1:
+        dataset = _pad_batches(dataset, replicas)
+    return dataset
+
+
+def check_weights(model: Any, triple: Triple) -> None:
+    """Refuses sample weights where a model has no per-example loss to weigh.
+
+    Args:
+      model: the model.
+      triple: x, y and sample weights.
+
+    Raises:
+      ValueError: weights are given and the model cannot use them, or they are not one finite number per row.
+    """
+    weights = triple[2]
+    if weights is None:
+        return
+    if not model.accepts_sample_weight:
+        raise ValueError(f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight")
+    array = np.asarray(weights)
+    if array.shape != (len(triple[0]),) or not np.isfinite(array.astype(np.float64)).all():
+        raise ValueError(f"Expected `sample_weight` to be one finite number per row. Received: shape {array.shape}")
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, tf.Tensor, list)) or (hasattr(x, "__array__") and not isinstance(x, tf.data.Dataset))
+
+
+def _refuse_separate(triple: Triple) -> None:
+    if triple[1] is not None or triple[2] is not None:
+        raise ValueError("A data set carries its own labels and weights: expected `y=None` and `sample_weight=None` beside it. Received: both")
+
+
+def _peek(model: Any, dataset: tf.data.Dataset) -> None:
+    """Checks the first batch before training starts."""
+    for batch in dataset.take(1):
+        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+        model.check_data(np.asarray(parts[0]), np.asarray(parts[1]) if len(parts) > 1 and parts[1] is not None else None)
+        return
+    raise ValueError("Expected a data set with at least one batch. Received: an empty data set")
+
+
+def _array_batches(model: Any, triple: Triple, batch_size: int, shuffle: bool, resume: bool = True) -> tf.data.Dataset:
+    """Batches of in-memory arrays, gathered whole; the order is a function of (seed, epoch)."""
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
+    x = np.asarray(triple[0])
+    y = None if triple[1] is None else np.asarray(triple[1])
+    model.check_data(x, y)
+    if y is not None:
+        data.check_lengths(x, y)
+    arrays = [x.astype(np.float32) if x.dtype.kind in "fiub" else x]
+    arrays += [tf.constant(y)] if y is not None else []
+    if triple[2] is not None:
+        arrays += [] if y is not None else [tf.zeros((len(x),), tf.int64)]
+        arrays.append(np.asarray(triple[2], np.float32))
+    tensors = [tf.convert_to_tensor(array) for array in arrays]
+
+    def gather(rows: tf.Tensor) -> Any:
+        parts = tuple(tf.gather(tensor, rows) for tensor in tensors)
+        return parts if len(parts) > 1 else parts[0]
+
+    def one_epoch(epoch: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
+        rows = tf.range(len(x), dtype=tf.int64)
+        if shuffle:
+            rows = tf.random.experimental.stateless_shuffle(rows, tf.stack([random.row_keys(model.seed, 2), epoch]))
+        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size).skip(skip)
+
+    if not resume:
+        batches = tf.data.Dataset.range(len(x)).batch(batch_size)
+    else:
+        batches = position.positions().flat_map(one_epoch)
+        batches = position.with_cardinality(batches, -(-len(x) // batch_size))
+    return batches.map(gather).prefetch(2)
+
+
+def _split(triple: Triple, fraction: float) -> tuple[Triple, Triple]:
+    if not _is_array(triple[0]):
+        raise ValueError("`validation_split` divides arrays. Pass `validation_data=` beside a data set. Received: a data set")
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"`validation_split` must lie in (0, 1). Received: validation_split={fraction}")
+    at = int(len(triple[0]) * (1.0 - fraction))
+    head = tuple(None if part is None else np.asarray(part)[:at] for part in triple)
+    tail = tuple(None if part is None else np.asarray(part)[at:] for part in triple)
+    return head, tail  # type: ignore[return-value]
+
+
+def _weigh_classes(triple: Triple, class_weight: dict[int, float]) -> Triple:
+    if triple[1] is None or not _is_array(triple[0]):
+        raise ValueError("`class_weight` needs arrays with integer labels: pass `y=`, or put weights into the data set. Received: class_weight")
+    labels = np.asarray(triple[1])
+    weights = np.asarray([class_weight.get(int(label), 1.0) for label in labels], np.float32)
+    return triple[0], labels, weights if triple[2] is None else weights * np.asarray(triple[2], np.float32)
+
+
+def _first_of(batch: Any) -> tf.Tensor:
+    return batch[0] if isinstance(batch, (tuple, list)) else batch
+
+
+def _batch_rows(dataset: tf.data.Dataset) -> int:
+    """Rows of a full batch, read off the first one."""
+    return int(_first_of(next(iter(dataset))).shape[0])
+
+
+def _drop_short_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    rows = _batch_rows(dataset)
+    if rows % replicas:
+        raise ValueError(f"Expected batches that divide evenly among the {replicas} replicas. Received: batches of {rows} rows")
+    size = int(dataset.cardinality())
+    full = dataset.filter(lambda *batch: tf.equal(tf.shape(batch[0])[0], rows))
+    short = sum(1 for batch in dataset.skip(max(size - 1, 0)) if int(_first_of(batch).shape[0]) != rows) if size > 0 else 0
+    if short:
+        print(f"With several replicas the short last batch is dropped: every step sees {rows} rows.")
+    return position.with_cardinality(full, size - short) if size > 0 else full
+
+
+def _pad_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Repeats the first row of a short batch up to full size; what is repeated weighs nothing."""
+    rows = -(-_batch_rows(dataset) // replicas) * replicas
+
+    def pad(*batch: Any) -> Any:
+        x = batch[0]
+        count = tf.shape(x)[0]
+        index = tf.where(tf.range(rows) < count, tf.range(rows), 0)
+        y = batch[1] if len(batch) > 1 else tf.zeros((count,), tf.int64)
+        weights = tf.cast(batch[2], tf.float32) if len(batch) > 2 else tf.ones((count,))
+        mask = tf.cast(tf.range(rows) < count, tf.float32)
+        return tf.gather(x, index), tf.gather(y, index), tf.gather(weights, index) * mask
+
+    return dataset.map(pad)

@@ -1,0 +1,180 @@
+"""The network of PixelCNN, with its two faces: all positions at once for training, one at a time for sampling."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.layers import CausalConv2D
+
+__all__ = ["CausalNetwork", "PixelCNNNetwork"]
+
+States = list[dict[str, Any]]
+
+
+class CausalNetwork(keras.layers.Layer, abc.ABC):
+    """A network over images in raster order that can also be run one pixel at a time.
+
+    `call(images)` gives every position's outputs; the five methods below give the same numbers pixel by pixel from caches, for
+    about the cost of one pass over the whole image. States are nested structures of tensors, legal loop variables.
+    """
+
+    @abc.abstractmethod
+    def initial_state(self, batch: tf.Tensor, width: int) -> Any:
+        """Makes the caches of an empty image for `batch` rows and a static `width`."""
+
+    @abc.abstractmethod
+    def prepare_step(self) -> Any:
+        """Computes what every step needs and no step changes: masked kernels."""
+
+    @abc.abstractmethod
+    def start_row(self, state: Any) -> Any:
+        """Computes, for a whole row at once, what the rows above contribute."""
+
+    @abc.abstractmethod
+    def step(self, x: tf.Tensor, state: Any, column: tf.Tensor, prepared: Any) -> tuple[tf.Tensor, Any]:
+        """Computes one position: `x` is (batch, channels), in [0, 1]; returns (batch, outputs) and the new state."""
+
+    @abc.abstractmethod
+    def commit(self, x: tf.Tensor, state: Any, column: tf.Tensor) -> Any:
+        """Writes the drawn pixel `x`, (batch, channels), into the caches; `step` had to run before all of it was known."""
+
+    @abc.abstractmethod
+    def end_row(self, state: Any) -> Any:
+        """Files the finished row in the caches."""
+
+
+@keras.saving.register_keras_serializable("tfgen")
+class PixelCNNNetwork(CausalNetwork):
+    """Masked convolutions with residual blocks: 7x7 mask A, then {ReLU, 1x1, ReLU, 3x3 mask B, ReLU, 1x1} blocks, then a head.
+
+    With `dilations`, the 3x3 convolution of block i has dilation `dilations[i % len(dilations)]`, which widens the receptive field at
+    no cost.
+
+    Args:
+      outputs: numbers per position, a multiple of `channels`.
+      channels: colour channels of the image; they are ordered, and maps come in one group per channel.
+      filters: maps inside a block; the residual path carries twice as many.
+      blocks: number of residual blocks.
+      kernel_size: size of the first, mask-A convolution.
+      dilations: pattern of dilations, repeated over the blocks.
+      head: maps of the last hidden 1x1 layers; 0 for as many as the residual path.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.networks import PixelCNNNetwork
+      >>> PixelCNNNetwork(1, filters=4, blocks=1)(tf.zeros((2, 6, 5, 1))).shape
+      TensorShape([2, 6, 5, 1])
+
+    Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016, Pixel recurrent neural networks, arXiv 1601.06759.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        channels: int = 1,
+        filters: int = 64,
+        blocks: int = 5,
+        kernel_size: int = 7,
+        dilations: Sequence[int] = (1,),
+        head: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if filters < 1 or blocks < 0 or not dilations:
+            raise ValueError(
+                "Expected `filters` of at least 1, `blocks` of at least 0 and one dilation or more. "
+                f"Received: filters={filters}, blocks={blocks}, dilations={dilations}"
+            )
+        self.outputs, self.channels, self.filters, self.blocks = outputs, channels, filters, blocks
+        self.kernel_size, self.dilations, self.head = kernel_size, tuple(dilations), head
+        filters = -(-filters // channels) * channels  # the next multiple, so that groups are equal
+        wide, last = 2 * filters, -(-(head or 2 * filters) // channels) * channels
+        shared: dict[str, Any] = {"channels": channels, "dtype": self.dtype_policy}
+        self.first = CausalConv2D(wide, kernel_size, mask="A", name="first", **shared)
+        self.block_layers = [
+            (
+                CausalConv2D(filters, 1, name=f"block_{i}_in", **shared),
+                CausalConv2D(filters, 3, dilation=self.dilations[i % len(self.dilations)], name=f"block_{i}", **shared),
+                CausalConv2D(wide, 1, name=f"block_{i}_out", **shared),
+            )
+            for i in range(blocks)
+        ]
+        self.head_layers = [CausalConv2D(last, 1, name=f"head_{i}", **shared) for i in range(2)]
+        self.last = CausalConv2D(outputs, 1, name="outputs", **shared)
+
+    def _layers_in_order(self) -> list[CausalConv2D]:
+        return [self.first, *(layer for block in self.block_layers for layer in block), *self.head_layers, self.last]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape: tuple[int | None, ...] = (None, None, None, self.channels)
+        if input_shape[-1] != self.channels:
+            raise ValueError(f"Expected images with {self.channels} channels. Received: input_shape={input_shape}")
+        self.first.build(shape)
+        shape = self.first.compute_output_shape(shape)
+        for block in self.block_layers:
+            inner = shape
+            for layer in block:
+                layer.build(inner)
+                inner = layer.compute_output_shape(inner)
+        for layer in (*self.head_layers, self.last):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.outputs)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        x = self.first(2.0 * inputs - 1.0)
+        for layers in self.block_layers:
+            y = x
+            for layer in layers:
+                y = layer(tf.nn.relu(y))
+            x = x + y
+        for layer in self.head_layers:
+            x = layer(tf.nn.relu(x))
+        return tf.cast(self.last(tf.nn.relu(x)), tf.float32)
+
+    def initial_state(self, batch: tf.Tensor, width: int) -> States:
+        return [layer.initial_state(batch, width) for layer in self._layers_in_order()]
+
+    def prepare_step(self) -> list[tf.Tensor]:
+        return [layer.step_kernel() for layer in self._layers_in_order()]
+
+    def start_row(self, state: States) -> States:
+        return [layer.start_row(cache) for layer, cache in zip(self._layers_in_order(), state, strict=True)]
+
+    def end_row(self, state: States) -> States:
+        return [layer.end_row(cache) for layer, cache in zip(self._layers_in_order(), state, strict=True)]
+
+    def commit(self, x: tf.Tensor, state: States, column: tf.Tensor) -> States:
+        # mask A hides the last channel from every feature map of its own pixel, so only the input's cache lacks it
+        return [self.first.write(2.0 * x - 1.0, state[0], column), *state[1:]]
+
+    def step(self, x: tf.Tensor, state: States, column: tf.Tensor, prepared: list[tf.Tensor]) -> tuple[tf.Tensor, States]:
+        caches, kernels, new = iter(state), iter(prepared), []
+
+        def run(layer: CausalConv2D, value: tf.Tensor) -> tf.Tensor:
+            value, cache = layer.step(value, next(caches), column, next(kernels))
+            new.append(cache)
+            return value
+
+        h = run(self.first, 2.0 * x - 1.0)
+        for layers in self.block_layers:
+            y = h
+            for layer in layers:
+                y = run(layer, tf.nn.relu(y))
+            h = h + y
+        for layer in self.head_layers:
+            h = run(layer, tf.nn.relu(h))
+        return run(self.last, tf.nn.relu(h)), new
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("outputs", "channels", "filters", "blocks", "kernel_size", "dilations", "head")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
