@@ -76,7 +76,7 @@ class _CApi:
         data = self.call("TF_TensorData", ctypes.c_void_p, handle)
         if kind == _STRING:
             strings = [self._string(data + i * _STRING_SIZE) for i in range(int(np.prod(shape)))]
-            return np.array(strings, dtype=bytes).reshape(shape)
+            return np.array(strings, dtype=object).reshape(shape)
         size = self.call("TF_TensorByteSize", ctypes.c_size_t, handle)
         return np.frombuffer(ctypes.string_at(data, size), _NUMPY_TYPES[kind]).reshape(shape)
 

@@ -76,5 +76,5 @@ def _child(command: list[str], inputs: dict[str, np.ndarray]) -> dict[str, np.nd
         )
         if done.returncode:
             raise AssertionError(f"The child process ended with code {done.returncode}:\n{done.stderr}")
-        with np.load(answer) as outputs:
+        with np.load(answer, allow_pickle=True) as outputs:  # strings are Python objects
             return dict(outputs)

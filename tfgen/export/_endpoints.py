@@ -116,6 +116,13 @@ def _check_graph(name: str, endpoint: Any) -> None:
                 f"Output `{key}` of signature `{name}` must have the batch as its first axis, as large as the inputs' one. "
                 f"Received: shape={output.shape}"
             )
+    variables = {id(variable.handle) for variable in endpoint.graph.variables}
+    foreign = [outer for outer, _ in endpoint.graph.captures if outer.dtype == tf.resource and id(outer) not in variables]
+    if foreign:
+        raise ValueError(
+            f"Signature `{name}` must keep its state in variables: a lookup table or other resource cannot be exported. Received: "
+            f"{foreign}"
+        )
     library = endpoint.graph.as_graph_def().library.function
     compiled = [function.signature.name for function in library if function.attr["_XlaMustCompile"].b]
     if compiled:

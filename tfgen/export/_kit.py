@@ -47,8 +47,8 @@ def serving_kit(
     """Writes beside an exported model what starts the real TensorFlow Serving on the same folder.
 
     `directory/serving/` gets `compose.yaml`, `models.config`, `batching.config`, `monitoring.config`, `kubernetes.yaml`,
-    `kserve.yaml`, a README, and example clients (Python over REST and gRPC, JavaScript, shell) for models that draw samples. Files
-    of those names are replaced, each in one step; others are left alone.
+    `kserve.yaml`, a README, and example clients (Python over REST and gRPC, JavaScript, shell) for models that draw samples.
+    Files of those names are replaced, each in one step; others are left alone.
 
     Args:
       directory: a folder that `tfgen.export.saved_model` has written a version into.
