@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen.layers.exact_bias import ExactConv2D
+
 __all__ = ["NarrowConv2D"]
 
 # With more output channels the ordinary convolution is as fast (measured: 1x1 to 7x7 kernels, 64 and 128 channels in).
@@ -18,7 +20,7 @@ _MAX_NARROW_FILTERS = 2
 
 
 @keras.saving.register_keras_serializable("tfgen")
-class NarrowConv2D(keras.layers.Conv2D):
+class NarrowConv2D(ExactConv2D):
     """`keras.layers.Conv2D` of stride 1 for one or two output channels: same weights, same result, faster on a CPU.
 
     `y[i, j] = sum_ab x[i + a, j + b] @ kernel[a, b]` becomes one matrix product from the input channels to all taps at once,
@@ -54,14 +56,11 @@ class NarrowConv2D(keras.layers.Conv2D):
                     "Use keras.layers.Conv2D, whose weights are the same."
                 )
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Convolves `inputs`, (batch, height, width, channels), to (batch, height, width, filters)."""
+    def convolution_op(self, inputs: tf.Tensor, kernel: Any) -> tf.Tensor:
+        """Convolves as the product where that is faster; `keras.layers.Conv2D` calls it."""
         if self.filters > _MAX_NARROW_FILTERS or tf.config.list_physical_devices("GPU"):
-            return super().call(inputs)
-        outputs = _convolve(inputs, tf.convert_to_tensor(self.kernel))
-        if self.use_bias:
-            outputs += tf.convert_to_tensor(self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
+            return super().convolution_op(inputs, kernel)
+        return _convolve(inputs, tf.convert_to_tensor(kernel))
 
 
 @tf.custom_gradient

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
+
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
 
 _INITIAL_STDDEV = 0.02  # Radford et al. 2016, section 4
@@ -71,7 +73,7 @@ def dcgan_generator(
         x = _normalised(x, batch_norm, dtype, name=f"norm_{stage}")
         x = keras.layers.ReLU(dtype=dtype, name=f"relu_{stage}")(x)
         last = stage == stages
-        x = keras.layers.Conv2DTranspose(
+        x = ExactConv2DTranspose(
             channels if last else filters // 2**stage,
             kernel_size,
             strides=2,
@@ -135,7 +137,7 @@ def dcgan_discriminator(
     x = keras.layers.Rescaling(2.0, offset=-1.0, dtype=dtype, name="centre")(images)
     for stage in range(1, _num_stages(*shape[:2]) + 1):
         normalise = batch_norm and stage > 1
-        x = keras.layers.Conv2D(
+        x = ExactConv2D(
             width * 2 ** (stage - 1),
             kernel_size,
             strides=2,
