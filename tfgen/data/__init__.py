@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from tfgen.data.binary import binarize, fixed_binarized
 from tfgen.data.checks import check_binary, check_images, check_labels, check_lengths
+from tfgen.data.folder import from_folder
+from tfgen.data.loading import arrays, class_names, load
+from tfgen.data.memory import from_arrays
 from tfgen.data.position import get_epoch, get_skip, resumable, set_position
 
 __all__ = [
+    "arrays",
+    "binarize",
     "check_binary",
     "check_images",
     "check_labels",
     "check_lengths",
+    "class_names",
+    "fixed_binarized",
+    "from_arrays",
+    "from_folder",
     "get_epoch",
     "get_skip",
+    "load",
     "resumable",
     "set_position",
 ]

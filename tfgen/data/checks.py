@@ -73,7 +73,8 @@ def check_binary(images: np.ndarray | tf.Tensor, *, name: str = "x") -> None:
     if wrong.any():
         raise ValueError(
             f"Expected `{name}` to hold only 0 and 1. Draw binary pixels with `tfgen.data.binarize(images, seeds)`, or "
-            f'load with `view="binarized"`. Received: {int(wrong.sum())} other values of {array.size}, the first {_first(array, wrong)}'
+            f'load with `view="binarized"`. Received: {int(wrong.sum())} other values of {array.size}, '
+            f"the first {_first(array, wrong)}"
         )
 
 

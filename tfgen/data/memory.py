@@ -1,0 +1,256 @@
+"""Data sets held in memory: the order of an epoch is computed, batches are gathered by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen.data.binary import binarize
+from tfgen.data.checks import check_images, check_labels, check_lengths
+from tfgen.data.position import take_position, with_cardinality
+from tfgen.random import row_keys, row_seeds
+
+__all__ = ["VIEWS", "as_size", "batches", "check_options", "epoch_order", "from_arrays", "view_images"]
+
+VIEWS = ("8bit", "binarized")
+
+
+def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
+    """Computes the order in which an epoch reads its examples.
+
+    `order = argsort(row_seeds(row_seeds(seed, epoch + 1)[epoch], n))`: sorted by a hash of (seed, epoch, index).
+
+    Args:
+      seed: any integer.
+      epoch: number of the epoch, at least 0.
+      n: number of examples.
+
+    Returns:
+      order: (n,) int64, each of 0..n-1 once.
+
+    Example:
+      >>> sorted(epoch_order(0, 3, 5).tolist())
+      [0, 1, 2, 3, 4]
+    """
+    epoch_seed = int(row_seeds(seed, epoch + 1)[epoch])
+    return np.argsort(row_seeds(epoch_seed, n), kind="stable").astype(np.int64)
+
+
+def from_arrays(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    batch_size: int = 64,
+    view: str = "8bit",
+    shuffle: bool = True,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Makes a data set of arrays, ordered by (seed, epoch).
+
+    With `view="binarized"` pixels are drawn at each read: keyed by (seed, epoch, index) if `shuffle`, and otherwise once and
+    for all by `row_seeds(seed, n)[index]`, as a test set should be.
+
+    Args:
+      images: (n, height, width, channels), uint8 in 0..255 or floats in [0, 1].
+      labels: (n,) integers from 0, or None.
+      batch_size: number of images in a batch; the last batch may be shorter.
+      view: "8bit" (intensities) or "binarized" (0 and 1).
+      shuffle: whether each epoch has an order of its own.
+      seed: any integer.
+
+    Returns:
+      dataset: batches of images float32 in [0, 1], or pairs of those and labels int64.
+
+    Raises:
+      TypeError: an argument has the wrong type.
+      ValueError: wrong shape, range or length, NaN, no image at all, or an unknown view.
+
+    Example:
+      >>> import numpy as np, tfgen
+      >>> data = tfgen.data.from_arrays(np.zeros((5, 2, 2, 1), np.uint8), np.arange(5), batch_size=2)
+      >>> [labels.shape[0] for images, labels in data]
+      [2, 2, 1]
+    """
+    check_options(batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
+    images = np.asarray(images)
+    check_images(images, shape=(None, None, None), value_range=None if images.dtype == np.uint8 else (0.0, 1.0), name="images")
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32)
+    if labels is not None:
+        check_lengths(images, labels)
+        labels = np.asarray(labels)
+        check_labels(labels, np.iinfo(np.int64).max, name="labels")
+    indices = np.arange(len(images), dtype=np.int64)
+    fresh = view == "binarized" and shuffle
+    view_of = view_images(view, seed=seed, total=len(images), fresh=fresh)
+    return batches(gather(images, labels), indices, view_of, batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+
+def check_options(*, batch_size: int, view: str, shuffle: bool | None, seed: int) -> None:
+    """Checks the arguments that every way of loading shares.
+
+    Args:
+      batch_size: a positive integer.
+      view: "8bit" or "binarized".
+      shuffle: True, False or None.
+      seed: an integer of 64 bits.
+
+    Raises:
+      TypeError: an argument has the wrong type.
+      ValueError: the batch size is not positive, the view unknown, or the seed too large.
+
+    Example:
+      >>> check_options(batch_size=64, view="8bit", shuffle=None, seed=0)
+    """
+    for name, value in (("batch_size", batch_size), ("seed", seed)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"Expected `{name}` to be an integer. Received: {name}={value!r}")
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"Expected `seed` to fit 64 bits. Received: seed={seed}")
+    if batch_size < 1:
+        raise ValueError(f"Expected `batch_size` to be at least 1. Received: batch_size={batch_size}")
+    if view not in VIEWS:
+        raise ValueError(f"Expected `view` to be one of {', '.join(map(repr, VIEWS))}. Received: view={view!r}")
+    if not isinstance(shuffle, (bool, np.bool_, type(None))):
+        raise TypeError(f"Expected `shuffle` to be True, False or None. Received: shuffle={shuffle!r}")
+
+
+def as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Reads `image_size` as (height, width).
+
+    Args:
+      image_size: one positive integer, two, or None.
+
+    Returns:
+      size: (height, width), or None.
+
+    Raises:
+      ValueError: anything else.
+
+    Example:
+      >>> as_size(32), as_size((28, 20)), as_size(None)
+      ((32, 32), (28, 20), None)
+    """
+    if image_size is None:
+        return None
+    pair = (image_size, image_size) if isinstance(image_size, (int, np.integer)) else tuple(image_size)
+    if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in pair):
+        raise ValueError(
+            f"Expected `image_size` as one positive integer or as (height, width). Received: image_size={image_size!r}"
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def gather(images: np.ndarray, labels: np.ndarray | None) -> Callable[[tf.Tensor], Any]:
+    """Makes the function that reads rows of arrays in memory.
+
+    Args:
+      images: (n, height, width, channels).
+      labels: (n,) integers, or None.
+
+    Returns:
+      read: maps positions (batch,) to (images, labels), or to (images,).
+
+    Example:
+      >>> read = gather(np.arange(3).reshape(3, 1, 1, 1), None)
+      >>> read(tf.constant([2, 0]))[0][:, 0, 0, 0].numpy().tolist()
+      [2, 0]
+    """
+    with tf.device("CPU:0"):  # never copied to an accelerator whole
+        columns = [tf.constant(images)] + ([] if labels is None else [tf.constant(np.asarray(labels, np.int64))])
+    return lambda positions: tuple(tf.gather(column, positions) for column in columns)
+
+
+def view_images(view: str, *, seed: int, total: int, fresh: bool) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Makes the function that turns stored images into the view that a model reads.
+
+    Args:
+      view: "8bit" or "binarized".
+      seed: keys the draw of binary pixels.
+      total: number of examples in the whole split, over which indices count.
+      fresh: whether binary pixels are drawn anew in each epoch.
+
+    Returns:
+      view: maps (images, index of each example, epoch) to float32 images in [0, 1].
+
+    Example:
+      >>> show = view_images("8bit", seed=0, total=1, fresh=False)
+      >>> show(tf.constant([[255]], tf.uint8), tf.constant([0]), tf.constant(0)).numpy().tolist()
+      [[1.0]]
+    """
+
+    def to_float(images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
+
+    if view == "8bit":
+        return lambda images, index, epoch: to_float(images)
+    if fresh:
+        return lambda images, index, epoch: binarize(to_float(images), row_keys(seed, epoch, index))
+    with tf.device("CPU:0"):
+        seeds = tf.constant(row_seeds(seed, total))
+    return lambda images, index, epoch: binarize(to_float(images), tf.gather(seeds, index))
+
+
+def batches(
+    read: Callable[[tf.Tensor], Any],
+    indices: np.ndarray,
+    view: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int,
+) -> tf.data.Dataset:
+    """Makes a data set of examples that can be read by number.
+
+    Args:
+      read: maps positions (batch,) to (images, labels) or (images,).
+      indices: (n,) int64: the examples of this data set, as positions and as what keys their draws.
+      view: what `view_images` returns.
+      batch_size: number of examples in a batch.
+      shuffle: whether each epoch has its own order.
+      seed: keys the order.
+
+    Returns:
+      dataset: of known cardinality; it follows `set_position` each time it is iterated.
+
+    Raises:
+      ValueError: there is no example.
+
+    Example:
+      >>> from tfgen.data import position
+      >>> images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
+      >>> show = view_images("8bit", seed=0, total=3, fresh=False)
+      >>> data = batches(gather(images, None), np.arange(3), show, batch_size=2, shuffle=False, seed=0)
+      >>> len(data)
+      2
+    """
+    n = len(indices)
+    if n == 0:
+        raise ValueError("Expected at least one example in the data set. Received: none; look at the bounds of the split")
+    count = -(-n // batch_size)
+
+    def begin() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        epoch, skip = take_position()
+        order = epoch_order(seed, epoch, n) if shuffle else np.arange(n)
+        return np.int64(epoch), np.int64(skip), indices[order]  # type: ignore[return-value]
+
+    def start(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        epoch, skip, order = tf.numpy_function(begin, [], [tf.int64, tf.int64, tf.int64])
+        return tf.ensure_shape(epoch, ()), tf.ensure_shape(skip, ()), tf.ensure_shape(order, (n,))
+
+    def steps(epoch: tf.Tensor, skip: tf.Tensor, order: tf.Tensor) -> tf.data.Dataset:
+        def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return epoch, order[step * batch_size : (step + 1) * batch_size]
+
+        return tf.data.Dataset.range(tf.minimum(skip, count), count).map(rows)
+
+    def load(epoch: tf.Tensor, index: tf.Tensor) -> Any:
+        images, *labels = read(index)
+        images = view(images, index, epoch)
+        return (images, *labels) if labels else images
+
+    dataset = tf.data.Dataset.range(1).map(start).flat_map(steps)
+    return with_cardinality(dataset, count).map(load).prefetch(tf.data.AUTOTUNE)
