@@ -1,8 +1,8 @@
 """Three ways to load an exported version, each as a stranger would: other tests use them too.
 
 Each takes the version folder, a signature and its inputs as numpy arrays by name, and returns numpy arrays by name.
-`run_in_fresh_process` is Python without tfgen or Keras code, `run_in_session` the v1 API, and `run_through_c_api` the C++ loader and
-session that TensorFlow Serving itself is built on.
+`run_in_fresh_process` is Python without tfgen or Keras code, `run_in_session` the v1 API, and `run_through_c_api` the C++
+loader and session that TensorFlow Serving itself is built on.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ def _check_graph(name: str, endpoint: Any) -> None:
     foreign = [outer for outer, _ in endpoint.graph.captures if outer.dtype == tf.resource and id(outer) not in variables]
     if foreign:
         raise ValueError(
-            f"Signature `{name}` must keep its state in variables: a lookup table or other resource cannot be exported. Received: "
-            f"{foreign}"
+            f"Signature `{name}` must keep its state in variables: a lookup table or other resource cannot be exported. "
+            f"Received: {foreign}"
         )
     library = endpoint.graph.as_graph_def().library.function
     compiled = [function.signature.name for function in library if function.attr["_XlaMustCompile"].b]
@@ -158,5 +158,5 @@ def _png(images: tf.Tensor) -> tf.Tensor:
 def _wav(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """Encodes (batch, samples) or (batch, samples, channels) in [-1, 1], one 16-bit WAV file a row."""
     audio = tf.cast(audio, tf.float32)
-    audio = audio[..., tf.newaxis] if audio.shape.rank == 2 else audio
+    audio = tf.expand_dims(audio, -1) if audio.shape.rank == 2 else audio
     return tf.map_fn(lambda row: tf.audio.encode_wav(row, sample_rate), audio, fn_output_signature=tf.TensorSpec([], tf.string))
