@@ -80,7 +80,7 @@ def _trace(name: str, signature: Signature) -> Any:
 
     function = tf.function(run, autograph=False)
     try:
-        endpoint = function.get_concrete_function(**{spec.name: spec for spec in signature.inputs})
+        endpoint = function.get_concrete_function(**{str(spec.name): spec for spec in signature.inputs})
     except Exception as error:
         raise ValueError(
             f"Signature `{name}` cannot be traced for a batch of any size. It must be written with TensorFlow operations, "
