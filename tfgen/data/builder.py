@@ -15,11 +15,13 @@ from tfgen.data.idx import find_idx_files, read_idx_split
 
 __all__ = ["FashionMNIST"]
 
+_Published: Any = tfds.builder_cls("fashion_mnist")  # TFDS imports it now, and must register it now
+
 # Under TFDS's own name, so that what it prepares is read by plain `tfds.load("fashion_mnist", data_dir=...)`. The registry
 # holds that name already and must keep its own class.
 with tfds.core.registered.skip_registration():
 
-    class FashionMNIST(tfds.builder_cls("fashion_mnist")):  # type: ignore[misc]
+    class FashionMNIST(_Published):
         """TFDS's `fashion_mnist` (same features, version, licence, order of examples), reading local idx files.
 
         Args:
