@@ -1,0 +1,155 @@
+"""What a user would write: the plain Keras scripts that the library is measured against.
+
+The training step is that of "DCGAN to generate face images" on keras.io (examples/generative/dcgan_overriding_train_step), its
+networks those of "Conditional GAN" (examples/generative/conditional_gan) without labels; the PixelCNN is that of "PixelCNN"
+(examples/generative/pixelcnn).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+__all__ = [
+    "PlainGAN",
+    "PlainPixelConvolution",
+    "keras_example_discriminator",
+    "keras_example_generator",
+    "keras_example_pixelcnn",
+]
+
+IMAGE_SHAPE = (28, 28, 1)
+LATENT_DIM = 128
+
+
+def keras_example_generator(
+    *, transposed: Any = layers.Conv2DTranspose, last: Any = layers.Conv2D, dtype: Any = None
+) -> keras.Model:
+    """Builds the example's generator: latents (batch, 128) to images (batch, 28, 28, 1) in [0, 1].
+
+    Args:
+      transposed: class of the two transposed convolutions.
+      last: class of the last convolution, 7x7 from 128 channels to one.
+      dtype: Keras dtype policy of all but the sigmoid.
+    """
+    latents = keras.Input((LATENT_DIM,))
+    x = layers.Dense(7 * 7 * 128, dtype=dtype)(latents)
+    x = layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
+    x = layers.Reshape((7, 7, 128), dtype=dtype)(x)
+    for _ in range(2):
+        x = transposed(128, 4, strides=2, padding="same", dtype=dtype)(x)
+        x = layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
+    x = last(1, 7, padding="same", dtype=dtype)(x)
+    images = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(latents, images, name="generator")
+
+
+def keras_example_discriminator(*, convolution: Any = layers.Conv2D, dtype: Any = None) -> keras.Model:
+    """Builds the example's discriminator: images (batch, 28, 28, 1) to logits (batch, 1).
+
+    Args:
+      convolution: class of the two convolutions.
+      dtype: Keras dtype policy of all but the last layer.
+    """
+    images = keras.Input(IMAGE_SHAPE)
+    x = images
+    for filters in (64, 128):
+        x = convolution(filters, 3, strides=2, padding="same", dtype=dtype)(x)
+        x = layers.LeakyReLU(negative_slope=0.2, dtype=dtype)(x)
+    x = layers.GlobalMaxPooling2D(dtype=dtype)(x)
+    logits = layers.Dense(1, dtype="float32")(x)
+    return keras.Model(images, logits, name="discriminator")
+
+
+class PlainGAN(keras.Model):
+    """The example's model: `train_step` as it stands there."""
+
+    def __init__(self, discriminator: keras.Model, generator: keras.Model, latent_dim: int = LATENT_DIM) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.generator = generator
+        self.latent_dim = latent_dim
+        self.seed_generator = keras.random.SeedGenerator(1337)
+        self.gen_loss_tracker = keras.metrics.Mean(name="generator_loss")
+        self.disc_loss_tracker = keras.metrics.Mean(name="discriminator_loss")
+
+    def compile(self) -> None:
+        """Sets the example's optimizers and loss."""
+        super().compile()
+        self.d_optimizer = keras.optimizers.Adam(learning_rate=0.0003)
+        self.g_optimizer = keras.optimizers.Adam(learning_rate=0.0003)
+        self.loss_fn = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def train_step(self, real_images: tf.Tensor) -> dict[str, Any]:
+        """Updates the discriminator on fakes and reals in one batch, then the generator on new noise."""
+        batch_size = tf.shape(real_images)[0]
+        latents = keras.random.normal((batch_size, self.latent_dim), seed=self.seed_generator)
+        generated_images = self.generator(latents)
+        combined_images = tf.concat([generated_images, real_images], axis=0)
+        labels = tf.concat([tf.ones((batch_size, 1)), tf.zeros((batch_size, 1))], axis=0)
+        labels += 0.05 * tf.random.uniform(tf.shape(labels))
+        with tf.GradientTape() as tape:
+            d_loss = self.loss_fn(labels, self.discriminator(combined_images))
+        grads = tape.gradient(d_loss, self.discriminator.trainable_weights)
+        self.d_optimizer.apply_gradients(zip(grads, self.discriminator.trainable_weights, strict=True))
+
+        latents = keras.random.normal((batch_size, self.latent_dim), seed=self.seed_generator)
+        misleading_labels = tf.zeros((batch_size, 1))
+        with tf.GradientTape() as tape:
+            g_loss = self.loss_fn(misleading_labels, self.discriminator(self.generator(latents)))
+        grads = tape.gradient(g_loss, self.generator.trainable_weights)
+        self.g_optimizer.apply_gradients(zip(grads, self.generator.trainable_weights, strict=True))
+        self.gen_loss_tracker.update_state(g_loss)
+        self.disc_loss_tracker.update_state(d_loss)
+        return {"g_loss": self.gen_loss_tracker.result(), "d_loss": self.disc_loss_tracker.result()}
+
+
+class PlainPixelConvolution(layers.Layer):
+    """The example's masked convolution: mask "A" hides the centre, "B" shows it; the kernel is multiplied in each call."""
+
+    def __init__(self, mask_type: str, **kwargs: Any) -> None:
+        super().__init__()
+        self.mask_type = mask_type
+        self.conv = layers.Conv2D(**kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the convolution and the mask of its kernel."""
+        self.conv.build(input_shape)
+        kernel_shape = self.conv.kernel.shape
+        self.mask = np.zeros(kernel_shape, dtype="float32")
+        self.mask[: kernel_shape[0] // 2, ...] = 1.0
+        self.mask[kernel_shape[0] // 2, : kernel_shape[1] // 2, ...] = 1.0
+        if self.mask_type == "B":
+            self.mask[kernel_shape[0] // 2, kernel_shape[1] // 2, ...] = 1.0
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Masks the kernel, then convolves."""
+        self.conv.kernel.assign(self.conv.kernel * self.mask)
+        return self.conv(inputs)
+
+
+def keras_example_pixelcnn(
+    *, filters: int = 128, num_blocks: int = 5, image_shape: tuple[int, int, int] = IMAGE_SHAPE
+) -> keras.Model:
+    """Builds the example's PixelCNN: binary images to the probability of each pixel, both (batch, height, width, channels).
+
+    Args:
+      filters: channels of every layer; half as many inside a residual block.
+      num_blocks: number of residual blocks.
+      image_shape: (height, width, channels).
+    """
+    images = keras.Input(image_shape)
+    x = PlainPixelConvolution("A", filters=filters, kernel_size=7, activation="relu", padding="same")(images)
+    for _ in range(num_blocks):
+        y = layers.Conv2D(filters // 2, 1, activation="relu")(x)
+        y = PlainPixelConvolution("B", filters=filters // 2, kernel_size=3, activation="relu", padding="same")(y)
+        y = layers.Conv2D(filters, 1, activation="relu")(y)
+        x = layers.add([x, y])
+    for _ in range(2):
+        x = PlainPixelConvolution("B", filters=filters, kernel_size=1, strides=1, activation="relu", padding="valid")(x)
+    probabilities = layers.Conv2D(image_shape[2], 1, activation="sigmoid")(x)
+    return keras.Model(images, probabilities, name="pixelcnn")
