@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfgen import data, distributions, layers, models, networks, paths, precision, random
+from tfgen import data, distributions, layers, models, networks, paths, pictures, precision, random
 from tfgen.models import AutoregressiveModel, PixelCNN
 
 __version__ = "0.1.0"
@@ -16,6 +16,7 @@ __all__ = [
     "models",
     "networks",
     "paths",
+    "pictures",
     "precision",
     "random",
 ]

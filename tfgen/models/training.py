@@ -23,7 +23,7 @@ class _Clock(keras.callbacks.Callback):
     def __init__(self, cumulative_steps: int | None) -> None:
         super().__init__()
         self._cumulative_steps = cumulative_steps
-        self._skipped = 0
+        self._skipped = self._first_step = 0
         self._fresh = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -31,6 +31,7 @@ class _Clock(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._skipped = int(self.model.batch.numpy())
+        self._first_step = int(self.model.step.numpy())
         skip = self._skipped
         if self._cumulative_steps is not None:  # one endless iterator serves all epochs of a `fit`
             skip = skip + int(self.model.epoch.numpy()) * self._cumulative_steps if self._fresh else 0
@@ -39,6 +40,10 @@ class _Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.batch.assign(self._skipped + batch + 1)
+
+    def on_interrupt(self) -> None:
+        # Ctrl-C may come between a step and its callbacks: the step counter knows
+        self.model.batch.assign(self._skipped + int(self.model.step.numpy()) - self._first_step)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.batch.assign(0)
@@ -133,7 +138,12 @@ class TrainingMixin:
         with warnings.catch_warnings():
             # an epoch that resumes in its middle ends before its declared number of batches, as it should
             warnings.filterwarnings("ignore", message="Your input ran out of data")
-            return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=callbacks, **plan.keywords)
+            try:
+                return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=callbacks, **plan.keywords)
+            except KeyboardInterrupt:
+                for callback in callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks:
+                    getattr(callback, "on_interrupt", lambda: None)()
+                raise
 
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None, **keywords: Any

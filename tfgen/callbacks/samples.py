@@ -1,0 +1,43 @@
+"""Pictures of the same seeds while training goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfgen import pictures
+
+__all__ = ["Samples"]
+
+
+class Samples(keras.callbacks.Callback):
+    """Draws a grid of samples of fixed seeds at the end of epochs, so that progress can be seen.
+
+    Args:
+      directory: where `epoch-0001.png` and its followers go; made if missing.
+      n: images in the grid.
+      seed: seed of the grid, the same each time.
+      every_epochs: epochs between two pictures.
+
+    Example:
+      >>> import numpy as np, os, tempfile, tfgen
+      >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1)
+      >>> model.compile()
+      >>> folder = tempfile.mkdtemp()
+      >>> history = model.fit(np.zeros((8, 4, 4, 1)), verbose=0, callbacks=[tfgen.callbacks.Samples(folder, n=4)])
+      >>> os.listdir(folder)
+      ['epoch-0001.png']
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], *, n: int = 64, seed: int = 0, every_epochs: int = 1) -> None:
+        super().__init__()
+        self.directory = Path(directory)
+        self.n, self.seed, self.every_epochs = n, seed, every_epochs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        done = int(self.model.epoch.numpy())
+        if done % self.every_epochs == 0:
+            pictures.save_grid(self.model.sample(self.n, seed=self.seed), self.directory / f"epoch-{done:04d}.png")

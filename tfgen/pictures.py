@@ -1,0 +1,78 @@
+"""Images to picture files: grids of samples."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["grid", "save_grid"]
+
+
+def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray:
+    """Lays images out in rows, left to right.
+
+    Args:
+      images: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
+      columns: images a row; None makes the grid about square.
+      gap: grey pixels between images.
+
+    Returns:
+      picture: (height, width, channels) uint8.
+
+    Raises:
+      ValueError: `images` has another rank or is empty.
+
+    Example:
+      >>> import numpy as np, tfgen
+      >>> tfgen.pictures.grid(np.zeros((4, 5, 5, 1))).shape
+      (11, 11, 1)
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"Expected images (n, height, width, channels), at least one. Received: shape {images.shape}")
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = -(-n // columns)
+    picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 128, np.uint8)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        picture[top : top + height, left : left + width] = np.round(np.clip(image, 0, 1) * 255)
+    return picture
+
+
+def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = None, *, zoom: int = 2) -> Path:
+    """Writes a grid of images as a PNG file, aside first and then renamed.
+
+    Args:
+      images: (n, height, width, channels) in [0, 1].
+      path: the file; its folder is made if missing.
+      columns: images a row; None makes the grid about square.
+      zoom: each pixel becomes this many squared.
+
+    Returns:
+      path: where the picture is.
+
+    Raises:
+      ValueError: `images` has another rank or is empty.
+
+    Example:
+      >>> import numpy as np, os, tempfile, tfgen
+      >>> os.path.getsize(tfgen.pictures.save_grid(np.zeros((4, 5, 5, 1)), os.path.join(tempfile.mkdtemp(), "a.png"))) > 0
+      True
+    """
+    from PIL import Image
+
+    picture = grid(images, columns).repeat(zoom, 0).repeat(zoom, 1)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(aside, format="PNG", optimize=True)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
