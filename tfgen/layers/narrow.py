@@ -56,7 +56,7 @@ class NarrowConv2D(ExactConv2D):
                     "Use keras.layers.Conv2D, whose weights are the same."
                 )
 
-    def convolution_op(self, inputs: tf.Tensor, kernel: Any) -> tf.Tensor:
+    def convolution_op(self, inputs: tf.Tensor, kernel: Any) -> Any:
         """Convolves as the product where that is faster; `keras.layers.Conv2D` calls it."""
         if self.filters > _MAX_NARROW_FILTERS or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
@@ -64,10 +64,10 @@ class NarrowConv2D(ExactConv2D):
 
 
 @tf.custom_gradient
-def _convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+def _convolve(inputs: Any, kernel: Any) -> tuple[Any, Any]:
     """Convolves with padding "same"; linear in both arguments, and so are `_gradients`, which makes the pair closed."""
     rows, columns, channels, filters = kernel.shape
-    height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
+    _, height, width, _ = _sizes(inputs)
     weights = tf.reshape(tf.transpose(kernel, [0, 1, 3, 2]), [rows * columns * filters, channels])
     # (rows, columns * filters, batch, height, width): taps first, so that each shifted addition reads contiguous memory.
     taps = tf.matmul(weights, tf.reshape(inputs, [-1, channels]), transpose_b=True)
@@ -75,15 +75,17 @@ def _convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
     taps = tf.pad(taps, [[0, 0], [0, 0], [0, 0], [(rows - 1) // 2, rows // 2], [0, 0]])
     sums = tf.add_n([taps[row, :, :, row : row + height] for row in range(rows)])
     # Half precision would lose the small terms of a long sum.
-    sums = tf.cast(tf.reshape(sums, [columns, filters, -1, height, width]), tf.float32)
+    sums = tf.cast(
+        tf.reshape(sums, [columns, filters, -1, height, width]), tf.float32 if inputs.dtype.size < 4 else inputs.dtype
+    )
     sums = tf.pad(sums, [[0, 0], [0, 0], [0, 0], [0, 0], [(columns - 1) // 2, columns // 2]])
-    sums = tf.add_n([sums[column, ..., column : column + width] for column in range(columns)])
+    sums = tf.add_n([sums[column, :, :, :, column : column + width] for column in range(columns)])
     outputs = tf.cast(tf.transpose(sums, [1, 2, 3, 0]), inputs.dtype)  # (batch, height, width, filters)
     return outputs, lambda upstream: _gradients(inputs, kernel, upstream)
 
 
 @tf.custom_gradient
-def _gradients(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Any]:
+def _gradients(inputs: Any, kernel: Any, upstream: Any) -> tuple[tuple[Any, Any], Any]:
     """Gradients of `sum(_convolve(inputs, kernel) * upstream)` for inputs and kernel, themselves differentiable."""
     rows, columns, channels, filters = kernel.shape
     patches = _patches(upstream, rows, columns)
@@ -92,7 +94,7 @@ def _gradients(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tup
     for_inputs.set_shape(inputs.shape)
     for_kernel = tf.reshape(tf.matmul(patches, tf.reshape(inputs, [-1, channels])), [rows, columns, filters, channels])
 
-    def second_order(towards_inputs: tf.Tensor, towards_kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def second_order(towards_inputs: Any, towards_kernel: Any) -> tuple[Any, Any, Any]:
         # for_inputs is linear in (kernel, upstream), for_kernel in (inputs, upstream): the same pair, arguments exchanged.
         to_inputs, to_kernel = _gradients(towards_inputs, towards_kernel, upstream)
         return to_inputs, to_kernel, _convolve(towards_inputs, kernel) + _convolve(inputs, towards_kernel)
@@ -100,13 +102,18 @@ def _gradients(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tup
     return (for_inputs, tf.transpose(for_kernel, [0, 1, 3, 2])), second_order
 
 
-def _patches(upstream: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+def _patches(upstream: Any, rows: int, columns: int) -> Any:
     """Stacks the shifted copies of an output's gradient: one row a tap and filter, one column a pixel."""
-    height, width = tf.shape(upstream)[1], tf.shape(upstream)[2]
-    filters = upstream.shape[3]
+    _, height, width, filters = _sizes(upstream)
     planes = tf.transpose(upstream, [3, 0, 1, 2])
     planes = tf.pad(planes, [[0, 0], [0, 0], [rows // 2, (rows - 1) // 2], [columns // 2, (columns - 1) // 2]])
     # Tap (row, column) adds its product to the output `row - (rows - 1) // 2` above, so its copy is shifted the other way.
-    shifted = tf.stack([planes[..., columns - 1 - column : columns - 1 - column + width] for column in range(columns)])
-    shifted = tf.stack([shifted[..., rows - 1 - row : rows - 1 - row + height, :] for row in range(rows)])
+    shifted = tf.stack([planes[:, :, :, columns - 1 - column : columns - 1 - column + width] for column in range(columns)])
+    shifted = tf.stack([shifted[:, :, :, rows - 1 - row : rows - 1 - row + height] for row in range(rows)])
     return tf.reshape(shifted, [rows * columns * filters, -1])  # (rows, columns, filters) by (batch, height, width)
+
+
+def _sizes(tensor: Any) -> Any:
+    """Lists the sizes of a tensor: integers where they are known, scalars of the graph elsewhere."""
+    dynamic = tf.shape(tensor)
+    return [dynamic[axis] if size is None else size for axis, size in enumerate(tensor.shape)]
