@@ -2,7 +2,9 @@
 
 TensorFlow's `BiasAdd`, which Keras layers use, sums its gradient on a CPU in the format of the activations. A bfloat16 sum
 has eight bits: over the 50 000 pixels of a batch it is wrong by a tenth and more, and where all terms have one sign it stops
-growing at 256 times a term. A broadcast addition sums in float32, and is faster.
+growing at 256 times a term. Only where the graph optimizer merges it with the gradient of a convolution's kernel is it right:
+in `tf.function`, with a trainable kernel, not for transposed convolutions. A broadcast addition sums in float32 everywhere, and
+is faster.
 """
 
 from __future__ import annotations
