@@ -159,6 +159,8 @@ def test_classify_and_regress_need_their_own_signatures(server, method, kind):
     assert answer["error"] == (
         f"Expected {kind} signature method_name to be tensorflow/serving/{method}. Was: tensorflow/serving/predict"
     )
+    status, answer = post(server, {"instances": [1]}, method=method)
+    assert status == 400 and answer["error"].endswith("When method is classify, key 'examples' is expected and was not found")
     status, answer = post(server, {"signature_name": "nope", "examples": [{}]}, method=method)
     assert (status, answer["error"]) == (400, "No signature was found with the name: nope")
 

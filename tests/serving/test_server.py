@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -290,7 +291,10 @@ def test_a_warm_up_that_fails_keeps_the_version_out(tmp_path, keywords, text):
 
 def test_serve_runs_until_it_is_told_to_stop(one_version):
     program = f"import tfgen.serving; tfgen.serving.serve({str(one_version)!r}, rest_port=0, grpc_port=0)"
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=root)
+    too_late = threading.Timer(2 * PATIENCE, process.kill)
+    too_late.start()
     try:
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[0] == "Serving model, version 1:\n" and "gRPC" in lines[2]
@@ -300,6 +304,7 @@ def test_serve_runs_until_it_is_told_to_stop(one_version):
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
     finally:
+        too_late.cancel()
         process.kill()
         process.stdout.close()
         process.wait()

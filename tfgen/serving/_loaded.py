@@ -30,7 +30,9 @@ class LoadedModel:
     def __init__(self, path: Path):
         saved_model = saved_model_pb2.SavedModel()
         saved_model.ParseFromString((path / MODEL_FILE).read_bytes())
-        graph = next(graph for graph in saved_model.meta_graphs if "serve" in graph.meta_info_def.tags)
+        graph = next((graph for graph in saved_model.meta_graphs if "serve" in graph.meta_info_def.tags), None)
+        if graph is None:
+            raise ServingError("NOT_FOUND", "Could not find meta graph def matching supplied tags: { serve }")
         self.signature_defs: dict[str, meta_graph_pb2.SignatureDef] = dict(graph.signature_def)
         self._model = tf.saved_model.load(str(path), tags=["serve"])
         self.warm_up_count = self._warm_up(path / WARM_UP_FILE)
@@ -157,7 +159,8 @@ def _complete_inputs(signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str
 def _check_tensors(signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
     ordered = sorted(inputs, key=lambda alias: signature.inputs[alias].name)  # the order of the runtime's arguments
     for index, alias in enumerate(ordered):
-        info, value = signature.inputs[alias], inputs[alias]
+        info: Any = signature.inputs[alias]
+        value = inputs[alias]
         dtype = tf.string if value.dtype.kind in "OSU" else tf.as_dtype(value.dtype)
         received = type_name(dtype.as_datatype_enum)
         if received != type_name(info.dtype):

@@ -114,7 +114,9 @@ class ModelManager:
             loaded = LoadedModel(path)
         except Exception as error:  # any: a file on disk must not take the server down
             model.failed[version] = fingerprint
-            code, message = (error.code, error.message) if isinstance(error, ServingError) else ("UNKNOWN", str(error))
+            code, message = (
+                (error.code, error.message) if isinstance(error, ServingError) else ("UNKNOWN", str(error) or repr(error))
+            )
             model.set_state(version, VersionState("END", code, message))
             logger.warning("Could not load version %d of model %s from %s: %s", version, model.source.name, path, message)
             return

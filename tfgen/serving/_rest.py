@@ -8,7 +8,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from tfgen.serving._json_decode import decode_inputs, parse_body, signature_name
+from tfgen.serving._json_decode import decode_inputs, parse_body, quote, signature_name
 from tfgen.serving._json_encode import encode_error, encode_outputs
 from tfgen.serving._manager import ModelManager
 from tfgen.serving._messages import metadata_response, status_response
@@ -77,10 +77,11 @@ def _target(match: re.Match) -> dict[str, Any]:
 def _run(manager: ModelManager, target: dict[str, Any], method: str, body: bytes) -> bytes:
     document = parse_body(body)
     signature = signature_name(document)
+    if method != "predict" and "examples" not in document:
+        text = "When method is classify, key 'examples' is expected and was not found"  # for regress too
+        raise invalid(f"JSON Value: {quote(document)} {text}")
     model, _ = manager.find(**target)
     if method != "predict":
-        if "examples" not in document:
-            raise invalid("When method is classify, key 'examples' is expected and was not found")
         model.check_method(signature, {"classify": "classification", "regress": "regression"}[method], method)
     inputs, by_row = decode_inputs(document, model.input_types(signature))
     return encode_outputs(model.run(signature, inputs), by_row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
@@ -76,6 +75,8 @@ class RestServer:
     async def _application(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict]], send: Callable[[dict], Awaitable[None]]
     ) -> None:
+        import asyncio  # here, because it is slow to import and only a server needs it
+
         headers = dict(scope["headers"])
         body = await self._read(receive)
         if body is None:

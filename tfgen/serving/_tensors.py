@@ -41,7 +41,7 @@ def serving_api(module: str) -> Any:
         ) from error
 
 
-def type_name(dtype: int) -> str:
+def type_name(dtype: Any) -> str:
     """TensorFlow's name of a data type number: "float", "int64", "string", ..."""
     return types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
 

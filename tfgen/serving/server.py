@@ -23,7 +23,7 @@ __all__ = ["Limits", "Server", "serve"]
 logger = logging.getLogger("tfgen.serving")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """How much a server takes on at once.
 
