@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from tfgen import data, distributions, layers, models, networks, paths, pictures, precision, random
-from tfgen.models import AutoregressiveModel, PixelCNN
+from tfgen import (
+    callbacks,
+    data,
+    distributions,
+    export,
+    layers,
+    models,
+    networks,
+    objectives,
+    paths,
+    pictures,
+    precision,
+    random,
+    serving,
+    zoo,
+)
+from tfgen.models import (
+    GAN,
+    VAE,
+    AdversarialModel,
+    AutoregressiveModel,
+    LatentVariableModel,
+    PixelCNN,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GAN",
+    "VAE",
+    "AdversarialModel",
     "AutoregressiveModel",
+    "LatentVariableModel",
     "PixelCNN",
+    "callbacks",
     "data",
     "distributions",
+    "export",
     "layers",
     "models",
     "networks",
+    "objectives",
     "paths",
     "pictures",
     "precision",
     "random",
+    "serving",
+    "zoo",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tfgen.models.adversarial import GAN, AdversarialModel
 from tfgen.models.autoregressive import AutoregressiveModel, PixelCNN
+from tfgen.models.latent import VAE, LatentVariableModel
 
-__all__ = ["AutoregressiveModel", "PixelCNN"]
+__all__ = ["GAN", "VAE", "AdversarialModel", "AutoregressiveModel", "LatentVariableModel", "PixelCNN"]

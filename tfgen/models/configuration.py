@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["RANDOM_STATE", "check_image_shape", "from_config", "load_random_states", "save_random_states", "to_config"]
+__all__ = ["RANDOM_STATE", "check_image_shape", "check_network", "from_config", "load_random_states", "save_random_states", "seed_generators", "to_config"]
 
 RANDOM_STATE = "random_state_"
 
@@ -28,6 +28,23 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
     if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
         raise ValueError(f"`image_shape` must be (height, width, channels), all positive. Received: image_shape={image_shape}")
     return tuple(int(size) for size in shape)  # type: ignore[return-value]
+
+
+def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    """Says what a user's own network should take and return.
+
+    Args:
+      network: a Keras model.
+      name: what the caller calls it.
+      inputs: shape of one row of its input.
+      outputs: shape of one row of its output.
+
+    Raises:
+      ValueError: the network's shapes differ.
+    """
+    received = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
+    if received != (inputs, outputs):
+        raise ValueError(f"Expected `{name}` to go from {inputs} to {outputs} for each row. Received: from {received[0]} to {received[1]}")
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -66,10 +83,17 @@ def from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None) -
     return {name: revive(value) for name, value in config.items()}
 
 
-def _seed_generators(model: Any) -> list[Any]:
-    """Lists the seed generators of all layers, a user's Dropout for example: Keras does not save their states."""
+def seed_generators(model: Any) -> list[Any]:
+    """Lists the seed generators of all layers, a user's Dropout for example: Keras does not save their states.
+
+    Args:
+      model: a Keras model.
+
+    Returns:
+      generators: each once, in the order of the layers.
+    """
     found: list[Any] = []
-    for layer in model._flatten_layers(include_self=False):
+    for layer in model._flatten_layers():
         for value in getattr(layer, "_seed_generators", []):
             if not any(value is other for other in found):
                 found.append(value)
@@ -83,7 +107,7 @@ def save_random_states(model: Any, store: Any) -> None:
       model: the model whose layers may hold seed generators.
       store: Keras's store of the model's own variables.
     """
-    for number, generator in enumerate(_seed_generators(model)):
+    for number, generator in enumerate(seed_generators(model)):
         store[f"{RANDOM_STATE}{number}"] = np.asarray(generator.state)
 
 
@@ -94,7 +118,7 @@ def load_random_states(model: Any, store: Any) -> None:
       model: the model whose layers may hold seed generators.
       store: Keras's store of the model's own variables.
     """
-    for number, generator in enumerate(_seed_generators(model)):
+    for number, generator in enumerate(seed_generators(model)):
         key = f"{RANDOM_STATE}{number}"
         if key in store.keys():
             generator.state.assign(np.asarray(store[key]))

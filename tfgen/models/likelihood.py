@@ -59,10 +59,11 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, tf.float32)
-        with tf.GradientTape(persistent=True) as tape:
+        with tf.GradientTape() as tape:
             values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True)
-            loss = self._mean(values["loss"], sample_weight)
-        self._train_on(loss, tape, self.optimizer, self.trainable_variables)
+            loss = self.optimizer.scale_loss(self._mean(values["loss"], sample_weight))
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         self._advance()
         return self._track(self._complete_metrics(values), sample_weight)
 

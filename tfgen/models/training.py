@@ -205,12 +205,6 @@ class TrainingMixin:
         if not self.compiled:
             raise ValueError(f"Call `model.compile()` before `model.{method}(...)`; without arguments it uses the paper's optimizers.")
 
-    def _train_on(self, loss: tf.Tensor, tape: tf.GradientTape, optimizer: Any, variables: Sequence[Any]) -> None:
-        """Applies the gradient of a loss that is already divided by the number of replicas."""
-        with tape:
-            scaled = optimizer.scale_loss(loss)
-        optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-
     def _mean(self, per_example: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
         """Averages over the global batch: replicas add up their gradients, so each divides by the global size."""
         if sample_weight is not None:

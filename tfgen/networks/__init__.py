@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from tfgen.networks.autoencoders import convolutional_decoder, convolutional_encoder, mlp_decoder, mlp_encoder
 from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgen.networks.pixelcnn import CausalNetwork, PixelCNNNetwork
 
-__all__ = ["CausalNetwork", "PixelCNNNetwork", "dcgan_discriminator", "dcgan_generator"]
+__all__ = [
+    "CausalNetwork",
+    "PixelCNNNetwork",
+    "convolutional_decoder",
+    "convolutional_encoder",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_decoder",
+    "mlp_encoder",
+]
