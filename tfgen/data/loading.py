@@ -216,7 +216,7 @@ def _columns(
     starts = dict(zip(bases, np.cumsum([0, *(len(images) for images, _ in columns)]), strict=False))
     indices = np.concatenate([np.arange(low, max(low, high), dtype=np.int64) + starts[base] for base, low, high in parts])
     if len(columns) == 1:
-        return (*columns[0], indices)
+        return columns[0][0], columns[0][1], indices
     images = np.concatenate([images for images, _ in columns])
     labels = [labels for _, labels in columns if labels is not None]
     return images, np.concatenate(labels) if labels else None, indices

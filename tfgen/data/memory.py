@@ -241,7 +241,9 @@ def batches(
         epoch, skip, order = tf.numpy_function(begin, [], [tf.int64, tf.int64, tf.int64])
         return tf.ensure_shape(epoch, ()), tf.ensure_shape(skip, ()), tf.ensure_shape(order, (n,))
 
-    def steps(epoch: tf.Tensor, skip: tf.Tensor, order: tf.Tensor) -> tf.data.Dataset:
+    def steps(*position: tf.Tensor) -> tf.data.Dataset:
+        epoch, skip, order = position
+
         def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return epoch, order[step * batch_size : (step + 1) * batch_size]
 
@@ -252,5 +254,6 @@ def batches(
         images = view(images, index, epoch)
         return (images, *labels) if labels else images
 
-    dataset = tf.data.Dataset.range(1).map(start).flat_map(steps)
+    begun: Any = tf.data.Dataset.range(1).map(start)
+    dataset = begun.flat_map(steps)
     return with_cardinality(dataset, count).map(load).prefetch(tf.data.AUTOTUNE)

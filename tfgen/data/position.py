@@ -174,7 +174,7 @@ def resumable(dataset: tf.data.Dataset) -> tf.data.Dataset:
     if not isinstance(dataset, tf.data.Dataset):
         raise TypeError(f"Expected a tf.data.Dataset. Received: dataset={dataset!r} of type {type(dataset).__name__}")
     size: Any = dataset.cardinality().numpy()
-    wrapped = positions().flat_map(lambda _, skip: dataset.skip(skip))
+    wrapped = positions().flat_map(lambda *position: dataset.skip(position[1]))
     if size != tf.data.UNKNOWN_CARDINALITY:
         wrapped = with_cardinality(wrapped, int(size))
     return wrapped.with_options(dataset.options())

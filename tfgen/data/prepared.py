@@ -48,8 +48,8 @@ def image_shape(builder: Any, image_size: tuple[int, int] | None) -> tuple[int |
             f"Expected a data set with 8-bit images under the feature `image`. Received: {builder.name!r} with features "
             f"{builder.info.features}; read it with tensorflow_datasets, and wrap it in `tfgen.data.resumable`"
         )
-    height, width, channels = feature.shape
-    return (*(image_size or (height, width)), channels)
+    height, width = image_size or feature.shape[:2]
+    return height, width, feature.shape[-1]
 
 
 def fits_in_memory(shape: tuple[int | None, ...], count: int) -> bool:
@@ -208,7 +208,8 @@ def stream(
     """
     numbered = dataset.enumerate(first)
 
-    def epoch_of(epoch: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
+    def epoch_of(*position: tf.Tensor) -> tf.data.Dataset:
+        epoch, skip = position
         key = row_keys(seed, epoch)
 
         def mix(block: tf.Tensor, rows: Any) -> Any:
@@ -220,7 +221,7 @@ def stream(
             return (images, *columns[1:]) if len(columns) > 1 else images
 
         if shuffle:
-            start = key % min(buffer, count)
+            start = tf.math.floormod(key, min(buffer, count))
             ordered = numbered.skip(start).concatenate(numbered.take(start)).batch(buffer)
             ordered = ordered.enumerate().map(lambda block, rows: mix(block, rows)).rebatch(batch_size)
         else:
@@ -270,7 +271,7 @@ def _write_copy(copy: Path, columns: dict[str, np.ndarray]) -> None:
         handle, aside = tempfile.mkstemp(prefix="writing-", suffix=".npz", dir=copy.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, **columns)
+                np.savez(file, allow_pickle=False, **columns)
             os.replace(aside, copy)
         finally:
             Path(aside).unlink(missing_ok=True)

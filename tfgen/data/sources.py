@@ -29,6 +29,7 @@ DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 PROBE_SECONDS = 5.0
 FALLBACK_URL = "https://storage.googleapis.com/"  # where most TFDS downloads live, for data sets that do not say
 _STALE_SECONDS = 24 * 3600
+_preparing = threading.Lock()
 _ANSWERS_NOT_HEAD = (405, 501)
 
 
@@ -120,16 +121,17 @@ def prepare_idx(source: str | Path) -> Any:
     parent = cache_folder() / "tfds"
     final = parent / f"idx-{digest.hexdigest()[:16]}"
     inside = Path(FashionMNIST.name, str(FashionMNIST.VERSION))
-    if not (final / inside / "dataset_info.json").is_file():
-        _remove_stale(parent)
-        parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix="preparing-", dir=parent))
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS says "Downloading"; its progress bars go to stderr
-                FashionMNIST(source=source, data_dir=str(aside)).download_and_prepare()
-            _rename(aside, final)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    with _preparing:
+        if not (final / inside / "dataset_info.json").is_file():
+            _remove_stale(parent)
+            parent.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix="preparing-", dir=parent))
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):  # TFDS says "Downloading"; its progress bars go to stderr
+                    FashionMNIST(source=source, data_dir=str(aside)).download_and_prepare()
+                _rename(aside, final)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
     return tfds.builder_from_directory(final / inside)
 
 
