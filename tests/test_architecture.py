@@ -1,0 +1,278 @@
+"""Enforces the budgets of the house, who may import whom, and what may stand in a file."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.house import FUNCTIONS, ROOT, Source, heirs, is_abstract, modules, none_of, sources
+
+MODULE_LINES, MEDIAN_LINES, BODY_LINES = 400, 200, 40
+ARGUMENTS, MODEL_ARGUMENTS = 8, 16
+MIB = 2**20
+WEIGHTS_BYTES, FLAGSHIP_BYTES, ZOO_BYTES = 8 * MIB, 20 * MIB, 150 * MIB
+
+# Who may import whom: a room imports rooms of lower floors only, and its own modules. `tfgen` itself stands above all.
+FLOORS = (
+    {"random", "paths", "precision", "pictures"},
+    {"layers", "distributions"},
+    {"networks", "objectives", "metrics", "data"},
+    {"models"},
+    {"callbacks", "testing"},
+    {"zoo", "export", "serving"},
+    {"cli"},
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# What `import tfgen` must not load beyond what TensorFlow and Keras load themselves: each costs time.
+HEAVY = (
+    "tensorflow_probability",
+    "tf_keras",
+    "tensorflow_datasets",
+    "tensorflow_serving",
+    "grpc",
+    "matplotlib",
+    "asyncio",
+    "yaml",
+)
+
+TREES = ("tfgen", "tests", "benchmarks")
+EVERYTHING = [source for folder in TREES for source in sources(folder)] + [Source(ROOT / "setup.py")]
+CARD_FILES = ("README.md", "recipe.yaml", "model.keras", "metrics.json", "history.csv", "samples.png")
+
+# The number of tests only grows: a test that silently stops being collected proves nothing any more.
+FEWEST_TESTS = 300
+
+
+def test_modules_are_short():
+    lines = {source.place: source.text.count("\n") for source in EVERYTHING}
+    none_of(
+        (f"{place}: {count}" for place, count in lines.items() if count > MODULE_LINES),
+        f"A module has at most {MODULE_LINES} lines.",
+    )
+    ours = [count for place, count in lines.items() if place.startswith("tfgen/") and count > 0]
+    assert statistics.median(ours) < MEDIAN_LINES
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Counts the lines of a body, its docstring off."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_function_bodies_are_short():
+    found = [
+        f"{source.place}:{function.lineno} {function.name}: {_body_lines(function)}"
+        for source in EVERYTHING
+        for function, _ in source.functions()
+        if _body_lines(function) > BODY_LINES
+    ]
+    none_of(found, f"A function's body has at most {BODY_LINES} lines.")
+
+
+def _is_final(cls: ast.ClassDef | None) -> bool:
+    return cls is not None and any(ast.unparse(decorator) in ("final", "typing.final") for decorator in cls.decorator_list)
+
+
+def test_functions_have_few_arguments():
+    found = []
+    for source in EVERYTHING:
+        for function, cls in source.functions():
+            given = function.args
+            names = [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+            count = len([name for name in names if name not in ("self", "cls")])
+            constructs_model = function.name == "__init__" and _is_final(cls) and source.module.startswith("tfgen.models.")
+            if count > (MODEL_ARGUMENTS if constructs_model else ARGUMENTS):
+                found.append(f"{source.place}:{function.lineno} {function.name}: {count}")
+    none_of(found, f"A function has at most {ARGUMENTS} arguments, a model's constructor {MODEL_ARGUMENTS}.")
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def _is_upward(source: Source, target: str) -> bool:
+    """Whether an import leaves a room for anything but a lower floor."""
+    here, there = _room(source.module), _room(target)
+    if not here or here == there:
+        return False
+    return not there or FLOOR_OF[there] >= FLOOR_OF[here]
+
+
+def test_every_room_has_a_floor():
+    assert {_room(source.module) for source in sources("tfgen")} - {""} <= set(FLOOR_OF)
+
+
+def test_imports_run_downward():
+    found = [
+        f"{source.place} imports {target}"
+        for source in sources("tfgen")
+        for target in source.imports()
+        if target.split(".")[0] == "tfgen" and _is_upward(source, target)
+    ]
+    none_of(found, "A room imports lower floors only.")
+
+
+def test_the_library_imports_neither_tests_nor_benchmarks():
+    found = [
+        f"{source.place} imports {target}"
+        for source in sources("tfgen")
+        for target in source.imports()
+        if target.split(".")[0] in TREES[1:]
+    ]
+    none_of(found, "The library imports neither tests nor benchmarks.")
+
+
+def test_private_modules_stay_in_their_room():
+    found = []
+    for source in sources("tfgen"):
+        for target in source.imports():
+            parts = target.split(".")
+            private = next((number for number, part in enumerate(parts) if part.startswith("_") and number), None)
+            if parts[0] == "tfgen" and private is not None and not source.module.startswith(".".join(parts[:private])):
+                found.append(f"{source.place} imports {target}")
+    none_of(found, "A module whose name begins with an underscore is imported in its own package only.")
+
+
+def test_importing_tfgen_loads_nothing_heavy():
+    rooms = sorted(f"tfgen.{room}" for room in FLOOR_OF)
+    code = (
+        "import importlib, sys, json, tensorflow, keras; before = set(sys.modules); import tfgen\n"
+        f"for room in {rooms}: importlib.import_module(room)\n"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert sorted(loaded & set(HEAVY)) == []
+
+
+def test_every_file_says_what_it_is():
+    silent = [source.place for source in EVERYTHING if source.text.strip() and ast.get_docstring(source.tree) is None]
+    none_of(silent, "A file's first line says what it is.")
+    ours = [
+        source.place
+        for source in sources("tfgen")
+        if source.text.strip() and "from __future__ import annotations" not in source.text
+    ]
+    none_of(ours, "Every module of the library begins with `from __future__ import annotations`.")
+
+
+def test_the_library_checks_by_exceptions_not_by_assert():
+    found = [
+        f"{source.place}:{node.lineno}"
+        for source in sources("tfgen")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Assert)
+    ]
+    none_of(found, "The library raises ValueError or TypeError; `assert` is for tests.")
+
+
+def _identifiers(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "attr", "name"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                names.add(value)
+    return names
+
+
+def test_names_are_full_words():
+    short = re.compile(r"(^|_)(mu|mus|logvar|log_var|recon|img|imgs|lbl|msk)(_|$)")
+    found = [
+        f"{source.place}: {name}" for source in EVERYTHING for name in sorted(_identifiers(source.tree)) if short.search(name)
+    ]
+    none_of(found, "Names are full words: loc, scale, log_scale, reconstruction, images.")
+
+
+def _texts() -> list[Path]:
+    """Lists every text file of the tree but the licence."""
+    endings = {".py", ".md", ".yaml", ".toml", ".json", ".sh", ".mjs", ".config", ".csv"}
+    found = [path for folder in (*TREES, "zoo", "export", ".ci") for path in (ROOT / folder).rglob("*")]
+    found += [ROOT / name for name in ("README.md", "CHANGELOG.md", "setup.py", "pyproject.toml")]
+    return [
+        path
+        for path in found
+        if path.is_file() and (path.suffix in endings or path.parent.name == ".ci") and path != Path(__file__).resolve()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("unfinished work", r"\b(TODO|FIXME|XXX|HACK)\b|raise NotImplementedError\b(\(\))?$"),
+        ("a path of one machine", r"(?<![\w.])/(work|home|root|tmp/\w|Users)\b(?!/app)"),
+        ("a test that does not count", r"pytest\.(mark\.)?(skip|xfail|importorskip)|unittest\.skip"),
+    ],
+)
+def test_no_file_holds(what: str, pattern: str):
+    expression = re.compile(pattern, re.MULTILINE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in _texts()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if expression.search(line)
+    ]
+    none_of(found, f"No file holds {what}.")
+
+
+def test_concrete_models_are_final_and_bases_are_abstract():
+    from tfgen.models.base import GenerativeModel
+
+    modules()
+    concrete = [cls for cls in heirs(GenerativeModel) if not is_abstract(cls)]
+    none_of((cls.__qualname__ for cls in concrete if not vars(cls).get("__final__")), "A concrete model is `typing.final`.")
+    assert concrete
+    assert is_abstract(GenerativeModel)
+
+
+def test_every_test_file_is_collected():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    with_tests = {
+        source.place
+        for source in sources("tests")
+        if any(isinstance(node, FUNCTIONS) and node.name.startswith("test_") for node in ast.walk(source.tree))
+    }
+    assert with_tests - {test.split("::")[0] for test in tests} == set()
+    assert len(tests) >= FEWEST_TESTS
+
+
+def test_tests_are_packages():
+    # two files of one name in two folders can only be told apart inside packages
+    folders = {source.path.parent for source in sources("tests")}
+    assert [str(folder.relative_to(ROOT)) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
+
+
+ENTRIES = sorted((ROOT / "zoo").glob("*/"))
+
+
+@pytest.mark.parametrize("folder", ENTRIES, ids=lambda folder: folder.name)
+def test_a_zoo_folder_is_whole(folder: Path):
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    assert recipe["name"] == folder.name
+    weights = folder / "model.keras"
+    if weights.exists():
+        assert [name for name in CARD_FILES if not (folder / name).is_file()] == []
+        assert json.loads((folder / "metrics.json").read_text())["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+        limit = FLAGSHIP_BYTES if "flagship" in recipe.get("tags", []) else WEIGHTS_BYTES
+        assert weights.stat().st_size <= limit
+
+
+def test_the_zoo_stays_small():
+    assert sum(path.stat().st_size for path in (ROOT / "zoo").rglob("*") if path.is_file()) <= ZOO_BYTES
