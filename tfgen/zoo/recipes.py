@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tfgen.zoo.protocols import Protocol
 
 __all__ = ["Recipe", "read_recipe"]
 
@@ -30,9 +33,10 @@ _KEYS = {
     "reference": list,
 }
 _OPTIONAL = {"tags", "limits", "reference"}
+_REQUIRED = {"model": {"class", "arguments"}, "data": {"name", "split"}, "paper": {"title"}, "evaluation": {"split"}}
 _INNER = {
     "model": {"class", "arguments"},
-    "data": {"name", "split", "view", "labels"},
+    "data": {"name", "split", "view", "labels", "image_size"},
     "paper": {"authors", "year", "title", "arxiv"},
     "evaluation": {"split", "view", "num_samples", "seed"},
 }
@@ -80,14 +84,30 @@ class Recipe:
         from tfgen import models, precision as formats
 
         cls = _lookup(models, self["model"]["class"], "model class")
+        arguments = self["model"]["arguments"]
+        _check_keys(
+            arguments, set(inspect.signature(cls).parameters) - {"kwargs", "dtype"}, f"`model.arguments` of {self.path}"
+        )
         keras.utils.set_random_seed(self["seed"])
         policy = formats.fastest_policy(precision or self["precision"])
         try:
-            model = cls(**self["model"]["arguments"], dtype=policy)
+            model = cls(**arguments, dtype=policy)
         except TypeError as error:
             raise ValueError(f"{self.path}: the arguments of {cls.__name__} do not fit. Received: {error}") from error
         model.compile(**self.optimizers())
         return model
+
+    def protocol(self) -> Protocol:
+        """Says on which data the model's numbers are computed."""
+        data, evaluation = self["data"], self["evaluation"]
+        return Protocol(
+            data=data["name"],
+            split=evaluation["split"],
+            view=evaluation.get("view", data.get("view", "8bit")),
+            image_size=data.get("image_size"),
+            num_samples=evaluation.get("num_samples", 100),
+            seed=evaluation.get("seed", 0),
+        )
 
     def optimizers(self) -> dict[str, Any]:
         """Makes the recipe's optimizers, by `compile`'s keyword.
@@ -163,6 +183,12 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
         raise ValueError(f"Expected YAML in {path}. Received: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"Expected a YAML mapping in {path}. Received: {type(values).__name__}")
+    _check_values(values, path)
+    return Recipe(values, path)
+
+
+def _check_values(values: dict[str, Any], path: Path) -> None:
+    """Refuses a key that is unknown or missing, and a value of the wrong type."""
     _check_keys(values, set(_KEYS), str(path))
     missing = sorted(set(_KEYS) - _OPTIONAL - set(values))
     if missing:
@@ -172,4 +198,10 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
             raise ValueError(f"Expected `{key}` in {path} to be {_KEYS[key].__name__}. Received: {key}={value!r}")
         if key in _INNER:
             _check_keys(value, _INNER[key], f"`{key}` of {path}")
-    return Recipe(values, path)
+            missing = sorted(_REQUIRED[key] - set(value))
+            if missing:
+                raise ValueError(
+                    f"Expected `{key}` in {path} to hold {', '.join(sorted(_REQUIRED[key]))}. Received: no {missing[0]}"
+                )
+        if isinstance(value, int) and (value < 1 and key != "seed" or value < 0):
+            raise ValueError(f"Expected `{key}` in {path} to be positive. Received: {key}={value}")

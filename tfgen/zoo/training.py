@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
-from tfgen.zoo.recipes import Recipe, read_recipe
+import keras
 
-__all__ = ["fit_recipe", "hardware"]
+from tfgen import callbacks, data
+from tfgen.zoo.environment import hardware
+from tfgen.zoo.measures import Progress
+from tfgen.zoo.recipes import Recipe, read_recipe
+from tfgen.zoo.saving import pack
+
+__all__ = ["fit_recipe", "train"]
 
 _LOG = "run.json"
 
 
 def fit_recipe(
-    source: str | os.PathLike[str] | Recipe, directory: str | os.PathLike[str], *, every_steps: int = 500, epochs: int | None = None
+    source: str | os.PathLike[str] | Recipe,
+    directory: str | os.PathLike[str],
+    *,
+    every_steps: int = 500,
+    epochs: int | None = None,
 ) -> Any:
     """Trains by a recipe; started again on the same folder after a kill, it goes on where the last checkpoint stands.
 
@@ -34,16 +43,13 @@ def fit_recipe(
       FileNotFoundError: no such recipe, or the data is nowhere.
       ValueError: the recipe is wrong.
     """
-    import keras
-
-    from tfgen import callbacks, data
-
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     model = recipe.build()
     settings = dict(recipe["data"])
-    dataset = data.load(settings.pop("name"), settings.pop("split"), batch_size=recipe["batch_size"], seed=recipe["seed"], shuffle=True, **settings)
+    options = {"batch_size": recipe["batch_size"], "seed": recipe["seed"], "shuffle": True, **settings}
+    dataset = data.load(options.pop("name"), options.pop("split"), **options)
     steps = int(dataset.cardinality())
     epochs = epochs or recipe["epochs"]
     resumed = (directory / "checkpoint.keras").exists()
@@ -63,49 +69,69 @@ def fit_recipe(
     return model
 
 
-def _stopwatch_class() -> Any:
-    import keras
+def train(
+    source: str | os.PathLike[str] | Recipe,
+    directory: str | os.PathLike[str],
+    *,
+    every_steps: int = 500,
+    epochs: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Trains by a recipe and writes a whole zoo entry: weights, numbers, history, picture, card.
 
-    class Stopwatch(keras.callbacks.Callback):
-        """Adds up the minutes of all runs on a folder, and notes the processor and the precision."""
+    The training itself lives in `directory/training/`; after a kill or Ctrl-C the same call goes on where it stopped, and
+    ends with the same weights.
 
-        def __init__(self, directory: Path, resumed: bool) -> None:
-            super().__init__()
-            self.path = directory / _LOG
-            self.before = json.loads(self.path.read_text())["minutes"] if resumed and self.path.exists() else 0.0
-            self.start = time.monotonic()
-
-        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-            record = {
-                "minutes": round(self.before + (time.monotonic() - self.start) / 60, 2),
-                "steps": int(self.model.step.numpy()),
-                "epochs": int(self.model.epoch.numpy()),
-                "precision": self.model.dtype_policy.name,
-                "hardware": hardware(),
-            }
-            aside = self.path.with_suffix(".tmp")
-            aside.write_text(json.dumps(record, indent=2) + "\n")
-            os.replace(aside, self.path)
-
-    return Stopwatch
-
-
-def _Stopwatch(directory: Path, resumed: bool) -> Any:
-    return _stopwatch_class()(directory, resumed)
-
-
-def hardware() -> str:
-    """Names the processor, its cores and the instruction sets that matter for training.
+    Args:
+      source: a zoo name, a recipe's path, or a `Recipe`.
+      directory: the entry, which `tfgen.zoo.load` reads afterwards.
+      every_steps: steps between checkpoints.
+      epochs: epochs instead of the recipe's, for a trial.
+      progress: called as `progress(what, done, total)` while the numbers are computed.
 
     Returns:
-      hardware: for example "AMD EPYC, 2 cores, avx512_bf16".
-    """
-    from tfgen import precision
+      directory: the entry.
 
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        found = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        model = found[0] if found else model
-    flags = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f") if flag in precision.processor_flags()]
-    return f"{model}, {os.cpu_count()} cores, {flags[0] if flags else 'no AVX512'}"
+    Raises:
+      FileNotFoundError: no such recipe, or the data is nowhere.
+      ValueError: the recipe is wrong, or training diverged.
+
+    Example:
+      >>> import tempfile, tfgen
+      >>> tfgen.zoo.train("no-such-recipe.yaml", tempfile.mkdtemp())
+      Traceback (most recent call last):
+      ...
+      FileNotFoundError: Expected a zoo name, a folder with recipe.yaml, or a YAML file. Received: no-such-recipe.yaml
+    """
+    recipe = source if isinstance(source, Recipe) else read_recipe(source)
+    recipe.protocol().read()  # a training whose result cannot be measured is not begun
+    training = Path(directory) / "training"
+    model = fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
+    if int(model.epoch.numpy()) < (epochs or recipe["epochs"]):
+        raise ValueError(
+            f"Training by {recipe.path} stopped because its loss is not a number. Try a smaller learning rate, after deleting "
+            f"{training}. Received: NaN after step {int(model.step.numpy())}"
+        )
+    return pack(recipe, training, directory, progress=progress)
+
+
+class _Stopwatch(keras.callbacks.Callback):
+    """Adds up the minutes of all runs on a folder, and notes the processor and the precision."""
+
+    def __init__(self, directory: Path, resumed: bool) -> None:
+        super().__init__()
+        self.path = directory / _LOG
+        self.before = json.loads(self.path.read_text())["minutes"] if resumed and self.path.exists() else 0.0
+        self.start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        record = {
+            "minutes": round(self.before + (time.monotonic() - self.start) / 60, 2),
+            "steps": int(self.model.step.numpy()),
+            "epochs": int(self.model.epoch.numpy()),
+            "precision": self.model.dtype_policy.name,
+            "hardware": hardware(),
+        }
+        aside = self.path.with_suffix(".tmp")
+        aside.write_text(json.dumps(record, indent=2) + "\n")
+        os.replace(aside, self.path)

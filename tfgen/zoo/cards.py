@@ -1,0 +1,155 @@
+"""The README of a zoo entry, made from its other files: no number on a card is typed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfgen.zoo.entries import FILES, read_metrics, sha256_of
+from tfgen.zoo.recipes import read_recipe
+
+__all__ = ["format_value", "render_card"]
+
+_WHAT = {
+    "model.keras": "float32 weights and configuration, no optimizers",
+    "metrics.json": "every number with its protocol",
+    "recipe.yaml": "what training it again takes",
+    "history.csv": "the training log, one line an epoch",
+    "samples.png": "100 samples of seed 0",
+}
+
+
+def format_value(value: Any, digits: int = 5) -> str:
+    """Writes a number, or the numbers of a list, for people.
+
+    Args:
+      value: a number or a list of numbers.
+      digits: significant digits before the fixed part: 230.12, 3.1416, 0.00012.
+
+    Returns:
+      text: for example "228.31" or "0.1234, 0.5".
+
+    Example:
+      >>> from tfgen.zoo.cards import format_value
+      >>> format_value(228.30912), format_value([0.25, 1 / 3])
+      ('228.31', '0.25, 0.33333')
+    """
+    if isinstance(value, list):
+        return ", ".join(format_value(number, digits) for number in value)
+    return f"{value:.{digits}g}"
+
+
+def render_card(folder: Path, name: str) -> str:
+    """Renders an entry's README.md from its recipe, numbers and files.
+
+    Args:
+      folder: the entry; `metrics.json` and `model.keras` must be there.
+      name: the model's name.
+
+    Returns:
+      text: Markdown.
+
+    Raises:
+      FileNotFoundError: the entry has not been trained.
+      ValueError: its recipe or numbers cannot be read.
+
+    Example:
+      >>> import tfgen
+      >>> from tfgen.zoo.cards import render_card
+      >>> folder = tfgen.paths.zoo_folder() / "vae-fashion-mnist"
+      >>> render_card(folder, "vae-fashion-mnist").splitlines()[0]
+      '# vae-fashion-mnist'
+    """
+    numbers = read_metrics(folder)
+    recipe = read_recipe(folder).values if (folder / "recipe.yaml").is_file() else {}
+    sections = [
+        f"# {name}",
+        recipe.get("description", f"A {numbers['model']['class']}."),
+        "![samples](samples.png)\n\nWhat seed 0 draws." if (folder / "samples.png").is_file() else "",
+        _about(recipe, numbers["model"]),
+        _numbers(numbers["metrics"]),
+        _reference(recipe.get("reference")),
+        _use(name, in_zoo=bool(recipe)),
+        _training(recipe, numbers["training"]),
+        "## Limits\n\n" + "\n".join(f"* {limit}" for limit in recipe["limits"]) if recipe.get("limits") else "",
+        f"## Licence\n\n{recipe['licence']}" if recipe.get("licence") else "",
+        _files(folder),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _about(recipe: dict[str, Any], model: dict[str, Any]) -> str:
+    rows = []
+    if recipe:
+        paper, data = recipe["paper"], recipe["data"]
+        reference = ", ".join(str(paper[key]) for key in ("authors", "year", "title") if key in paper)
+        if paper.get("arxiv"):
+            reference += f", [arXiv {paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})"
+        rows += [["system", recipe["system"]], ["paper", reference]]
+        rows += [["data", f"{data['name']} {data['split']}, {data.get('view', '8bit')}"]]
+    rows += [["class", f"`tfgen.{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
+    return _table(["", ""], rows)
+
+
+def _numbers(metrics: list[dict[str, Any]]) -> str:
+    rows, protocols = [], []
+    for number in metrics:
+        if number["kind"] == "pinned":
+            continue
+        if number["protocol"] not in protocols:
+            protocols.append(number["protocol"])
+        where = number["split"] or "-"
+        mark = f"[{protocols.index(number['protocol']) + 1}]"
+        value = [number["metric"], format_value(number["value"]), number["unit"], f"{number['kind']} {mark}"]
+        rows.append([*value, where, str(number["n"]), format_value(number["tolerance"])])
+    pinned = sum(number["kind"] == "pinned" for number in metrics)
+    if not rows:
+        return f"## Numbers\n\n{pinned} pinned forward passes in `metrics.json`."
+    table = _table(["metric", "value", "unit", "kind", "data", "n", "tolerance"], rows)
+    notes = "\n".join(f"* [{place + 1}] {protocol}" for place, protocol in enumerate(protocols))
+    last = metrics[0]
+    where = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
+    return (
+        f"## Numbers\n\n{table}\n\n{notes}\n\nComputed from `model.keras` on {last['hardware']} with {where}; {pinned} pinned forward "
+        f"passes stand in `metrics.json`. `tfgen verify` computes all of them again."
+    )
+
+
+def _reference(reference: list[dict[str, Any]] | None) -> str:
+    if not reference:
+        return ""
+    rows = [[str(entry.get(key, "")) for key in ("what", "value", "source")] for entry in reference]
+    return "Beside them:\n\n" + _table(["what", "value", "source"], rows)
+
+
+def _use(name: str, in_zoo: bool) -> str:
+    path = name if in_zoo else f"path/to/{name}"
+    return f'## Use\n\n```python\nimport tfgen\nmodel = tfgen.zoo.load("{path}")\nimages = model.sample(16, seed=0)\n```'
+
+
+def _training(recipe: dict[str, Any], training: dict[str, Any] | None) -> str:
+    if not training:
+        return ""
+    told = {
+        "steps": f"{training['steps']:,} of {recipe['batch_size']} images" if recipe else f"{training['steps']:,}",
+        "epochs": str(training["epochs"]),
+        "minutes": format_value(training["minutes"], 3),
+        "processor": training["hardware"],
+        "precision": training["precision"],
+        "command": f"`{training['command']}`" if training.get("command") else "",
+    }
+    return "## Training\n\n" + _table(["", ""], [[key, value] for key, value in told.items() if value])
+
+
+def _files(folder: Path) -> str:
+    rows = []
+    for name in FILES:
+        path = folder / name
+        if path.is_file() and name != "README.md":
+            rows.append([f"`{name}`", _WHAT[name], f"{path.stat().st_size:,}", f"`{sha256_of(path)}`"])
+    return "## Files\n\n" + _table(["file", "what", "bytes", "sha256"], rows)

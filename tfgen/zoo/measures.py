@@ -1,0 +1,174 @@
+"""The numbers of a zoo entry. Which ones follows from the model's family; every number says how it was computed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfgen import random
+from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
+from tfgen.models.likelihood import nats_to_bits_per_dim
+from tfgen.zoo.environment import hardware, versions
+from tfgen.zoo.protocols import Protocol
+
+__all__ = ["Progress", "measure"]
+
+Progress = Callable[[str, int, int], None]
+
+_ROWS = 500
+_SAMPLES = 10_000
+_PINNED_SEEDS = (0, 1, 2)
+# Another processor rounds float32 differently. A mean over a test set moves by less than a thousandth of a nat, one pixel of a deep
+# network by some 1e-5; the tolerances leave room for ten times that, and a wrong weight file misses them by far.
+_TOLERANCE = {"nats": 0.02, "bits/dim": 1e-4, "value in [0, 1]": 1e-3, "probability": 1e-3}
+
+
+def measure(
+    model: Any, protocol: Protocol | None = None, *, metrics: list[str] | None = None, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """Computes the numbers of a model.
+
+    All models: pinned numbers of the forward pass. With a protocol also: exact `nll` and `bits_per_dim` of autoregressive
+    models; `elbo` and `log_prob_bound`, both also in bits per dimension, of latent-variable models; and of adversarial models
+    mean and standard deviation of 10 000 samples.
+
+    Args:
+      model: a `GenerativeModel` in float32.
+      protocol: the data of the likelihoods; None for the pinned numbers alone.
+      metrics: names of the numbers wanted; None for all.
+      progress: called as `progress(what, done, total)`.
+
+    Returns:
+      numbers: one dict each: metric, value (a number or a list), unit, kind, split, n, seed, protocol, tolerance, data_sha256,
+        hardware, versions.
+
+    Raises:
+      ValueError: the model has no number of such a name, or a number is not finite.
+      FileNotFoundError: the data is nowhere.
+
+    Example:
+      >>> import tfgen
+      >>> from tfgen.zoo.measures import measure
+      >>> [number["metric"] for number in measure(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1))]
+      ['pinned_seed_0', 'pinned_seed_1', 'pinned_seed_2']
+    """
+    groups = _groups(model, protocol)
+    known = [name for names, _ in groups for name in names]
+    for name in metrics or []:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(f"Expected `metrics` among {', '.join(known)}.{hint} Received: {name}")
+    found = []
+    for names, compute in groups:
+        if metrics is None or set(names) & set(metrics):
+            found += list(compute(progress or (lambda what, done, total: None)))
+    stamp = {"hardware": hardware(), "versions": versions()}
+    for number in found:
+        if not np.isfinite(number["value"]).all():
+            raise ValueError(f"Expected a trained model with finite numbers. Received: {number['metric']}={number['value']}")
+    return [{**number, **stamp} for number in found if metrics is None or number["metric"] in metrics]
+
+
+Group = tuple[list[str], Callable[[Progress], Iterator[dict[str, Any]]]]
+
+
+def _groups(model: Any, protocol: Protocol | None) -> list[Group]:
+    """Pairs the names of numbers with the function that computes them together."""
+    groups: list[Group] = []
+    if protocol is not None and isinstance(model, AutoregressiveModel):
+        groups.append((["nll", "bits_per_dim"], lambda progress: _exact(model, protocol, progress)))
+    if protocol is not None and isinstance(model, LatentVariableModel):
+        for name in ("elbo", "log_prob_bound"):
+            names = [name, f"{name}_bits_per_dim"] if model.likelihood.discrete else [name]
+            groups.append((names, lambda progress, name=name: _bound(model, name, protocol, progress)))
+    if protocol is not None and isinstance(model, AdversarialModel):
+        groups.append((["sample_mean", "sample_std"], lambda progress: _moments(model, progress)))
+    pinned = [f"pinned_seed_{seed}" for seed in _PINNED_SEEDS]
+    groups.append((pinned, lambda progress: _pinned(model)))
+    return groups
+
+
+def _number(metric: str, value: Any, unit: str, kind: str, protocol: str, **more: Any) -> dict[str, Any]:
+    entry = {"metric": metric, "value": value, "unit": unit, "kind": kind, "split": None, "n": None, "seed": None}
+    return {**entry, "protocol": protocol, "tolerance": _TOLERANCE[unit], "data_sha256": None, **more}
+
+
+def _over(rows: int, what: str, progress: Progress, compute: Callable[[slice], np.ndarray]) -> np.ndarray:
+    """Computes one number a row, in parts, telling how far it has come."""
+    parts = []
+    for start in range(0, rows, _ROWS):
+        progress(what, start, rows)
+        parts.append(np.asarray(compute(slice(start, min(start + _ROWS, rows))), np.float64))
+    progress(what, rows, rows)
+    return np.concatenate(parts)
+
+
+def _where(protocol: Protocol, images: np.ndarray, sha256: str) -> dict[str, Any]:
+    return {"split": f"{protocol.data} {protocol.split}, {protocol.view}", "n": len(images), "data_sha256": sha256}
+
+
+def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
+    images, sha256 = protocol.read()
+    nll = -float(np.mean(_over(len(images), "nll", progress, lambda rows: model.log_prob(images[rows]))))
+    how = "mean of -log p(x) over the split, float32 network, float64 mean"
+    if protocol.view == "binarized":
+        how += "; pixels drawn once, by tfgen.data.fixed_binarized"
+    where = _where(protocol, images, sha256)
+    yield _number("nll", nll, "nats", "exact", how, **where)
+    yield _number("bits_per_dim", float(nats_to_bits_per_dim(nll, model.event_shape)), "bits/dim", "exact", how, **where)
+
+
+def _bound(model: Any, name: str, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
+    images, sha256 = protocol.read()
+    seeds = random.row_seeds(protocol.seed, len(images))
+    if name == "elbo":
+        how = "mean of the evidence lower bound, one draw of the latents an image"
+        values = _over(len(images), name, progress, lambda rows: model.elbo(images[rows], seed=seeds[rows]))
+    else:
+        count = protocol.num_samples
+        how = f"mean of the importance-weighted bound, K = {count} draws of the latents an image"
+        values = _over(
+            len(images), name, progress, lambda rows: model.log_prob_bound(images[rows], num_samples=count, seed=seeds[rows])
+        )
+    how += "; image i's noise is keyed by tfgen.random.row_seeds(seed, n)[i]"
+    nats = float(np.mean(values))
+    where = {**_where(protocol, images, sha256), "seed": protocol.seed}
+    yield _number(name, nats, "nats", "lower bound of log p(x)", how, **where)
+    if not model.likelihood.discrete:  # a density's bits depend on the unit of the data
+        return
+    bits = float(nats_to_bits_per_dim(-nats, model.event_shape))
+    yield _number(f"{name}_bits_per_dim", bits, "bits/dim", "upper bound of -log2 p(x) / D", how, **where)
+
+
+def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
+    seeds = random.row_seeds(0, _SAMPLES)
+
+    def sums(rows: slice) -> np.ndarray:
+        images = model.sample(seed=seeds[rows]).astype(np.float64).reshape(rows.stop - rows.start, -1)
+        return np.stack([images.mean(1), np.square(images).mean(1)], 1)
+
+    mean, square = _over(_SAMPLES, "samples", progress, sums).mean(0)
+    how = f"over all values of model.sample({_SAMPLES}, seed=0)"
+    more = {"n": _SAMPLES, "seed": 0, "tolerance": 1e-4}
+    yield _number("sample_mean", float(mean), "value in [0, 1]", "moment of samples", how, **more)
+    yield _number("sample_std", float(np.sqrt(square - mean**2)), "value in [0, 1]", "moment of samples", how, **more)
+
+
+def _pinned(model: Any) -> Iterator[dict[str, Any]]:
+    """A mean and five values of what the network computes for fixed inputs, which says whether weights and code are the same."""
+    for seed in _PINNED_SEEDS:
+        if isinstance(model, AutoregressiveModel):
+            # a discrete sample flips with the last bit; the probabilities that it is drawn from do not
+            image = np.asarray(random.uniform([seed], model.event_shape) < 0.5, np.float32)
+            output, unit, how = model.predict(image, verbose=0)[0], "probability", "model.predict(x), x = uniform(seed) < 0.5"
+        else:
+            output, unit, how = model.sample(seed=[seed])[0], "value in [0, 1]", "model.sample(seed=[seed])"
+        values = np.asarray(output, np.float64).ravel()
+        places = np.linspace(0.3, 0.7, 5) * (values.size - 1)
+        numbers = [float(values.mean()), *values[places.astype(int)].tolist()]
+        how += ": mean, and the values at 0.3, 0.4, 0.5, 0.6, 0.7 of the flattened output"
+        yield _number(f"pinned_seed_{seed}", [round(number, 7) for number in numbers], unit, "pinned", how, n=1, seed=seed)

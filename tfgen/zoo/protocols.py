@@ -1,0 +1,67 @@
+"""On which data a number is computed, and that data with its sha256."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Protocol"]
+
+_READ_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How a likelihood is measured.
+
+    Args:
+      data: name of the data set, as `tfgen.data.load` takes it.
+      split: the split, or a slice of it, such as "test" or "test[:500]".
+      view: "8bit" or "binarized"; of splits that are not for training the binarized view is one fixed draw.
+      image_size: height and width to resize to; None keeps the stored size.
+      num_samples: K of the importance-weighted bound, at least 1.
+      seed: seed of the bounds' noise.
+
+    Example:
+      >>> from tfgen.zoo.protocols import Protocol
+      >>> images, _ = Protocol(data="fashion_mnist_small", split="test", view="binarized").read()
+      >>> images.shape
+      (500, 28, 28, 1)
+    """
+
+    data: str
+    split: str = "test"
+    view: str = "8bit"
+    image_size: Any = None
+    num_samples: int = 100
+    seed: int = 0
+
+    def changed(self, **values: Any) -> Protocol:
+        """Returns the protocol with other values, those that are None left as they are."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def read(self) -> tuple[np.ndarray, str]:
+        """Reads the images, in order.
+
+        Returns:
+          images: (n, height, width, channels) float32 in [0, 1].
+          sha256: of their 8-bit values, or of their zeros and ones where binarized, one byte a value.
+
+        Raises:
+          FileNotFoundError: the data is nowhere; the message says what to do.
+          ValueError: no such split, or images that are not the published ones.
+        """
+        from tfgen import data
+
+        if self.view == "binarized" and self.split.isalpha() and self.image_size is None and not self.split.startswith("train"):
+            values = data.fixed_binarized(self.split, name=self.data)  # compares with the published sha256
+            return values.astype(np.float32), hashlib.sha256(values.tobytes()).hexdigest()
+        dataset = data.load(
+            self.data, self.split, batch_size=_READ_AT_ONCE, view=self.view, shuffle=False, image_size=self.image_size
+        )
+        images = np.concatenate([batch.numpy() for batch in dataset])
+        levels = 1 if self.view == "binarized" else 255
+        return images, hashlib.sha256(np.round(images * levels).astype(np.uint8).tobytes()).hexdigest()

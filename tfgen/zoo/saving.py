@@ -1,0 +1,223 @@
+"""Writing zoo entries: averaged float32 weights, their sha256, numbers, picture and card."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfgen import pictures
+from tfgen.zoo.cards import render_card
+from tfgen.zoo.entries import locate, sha256_of, write_entry
+from tfgen.zoo.measures import Progress, measure
+from tfgen.zoo.recipes import Recipe, read_recipe
+
+__all__ = ["converted", "pack", "save", "write_card"]
+
+_SAMPLES = 100  # a 10x10 grid
+
+
+def converted(model: Any, *, precision: str = "float32") -> Any:
+    """Copies a model into another number format, with its averaged weights in place of the raw ones.
+
+    Args:
+      model: a `GenerativeModel`, with or without `ema`.
+      precision: the copy's dtype policy.
+
+    Returns:
+      copy: the same class and arguments, but for `ema=None`; the counters `step` and `epoch` are the model's. Not compiled.
+
+    Raises:
+      ValueError: the model cannot be rebuilt from its config.
+
+    Example:
+      >>> import numpy as np, tfgen
+      >>> from tfgen.zoo.saving import converted
+      >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1, ema=0.9)
+      >>> converted(model).ema is None
+      True
+    """
+    copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
+    pairs = [(network, average) for network, average in model._averaged_pairs() if average is not network]
+    averages = {id(network): average for network, average in pairs}
+    copies = {id(average) for _, average in pairs}
+    sources = [layer for layer in model.layers if id(layer) not in copies]
+    for target, source in zip(copy.layers, sources, strict=True):
+        target.set_weights(averages.get(id(source), source).get_weights())
+    own = [owner._trainable_variables + owner._non_trainable_variables for owner in (copy, model)]
+    for variable, source in zip(*own, strict=True):
+        variable.assign(source)
+    copy.batch.assign(0)
+    return copy
+
+
+def save(
+    model: Any,
+    directory: str | os.PathLike[str],
+    *,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
+    training: dict[str, Any] | None = None,
+    history: str | os.PathLike[str] | None = None,
+    metrics: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes a model as a folder that `tfgen.zoo.load` reads: weights, numbers, picture, card.
+
+    `model.keras` holds the averaged weights in float32, every network, and no optimizers. A kill at any moment leaves the old
+    entry, the new one, or one that `load` refuses; never a wrong one that loads.
+
+    Args:
+      model: a trained `GenerativeModel`.
+      directory: the entry; made if missing, its files replaced.
+      recipe: what it was trained by: a zoo name, a recipe's path or a `Recipe`; None for a model trained otherwise.
+      training: what the card says of the training: `steps`, `epochs`, `minutes`, `hardware`, `precision`, `command`.
+      history: a training log to copy.
+      metrics: also compute the numbers of the recipe's evaluation, besides the pinned ones.
+      progress: called as `progress(what, done, total)` while numbers are computed.
+
+    Returns:
+      directory: the entry.
+
+    Raises:
+      ValueError: `directory` is a file, the model cannot be rebuilt from its config, or a weight is not finite.
+      FileNotFoundError: the recipe, or with `metrics` the evaluation data, is nowhere.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1)
+      >>> folder = tfgen.zoo.save(model, os.path.join(tempfile.mkdtemp(), "tiny"))
+      >>> tfgen.zoo.load(folder).event_shape
+      (4, 4, 1)
+    """
+    recipe = read_recipe(recipe) if isinstance(recipe, (str, os.PathLike)) else recipe
+    plain = converted(model)
+    _check_finite(plain)
+    numbers = measure(plain, recipe.protocol() if recipe and metrics else None, progress=progress)
+    title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
+    numbers = [{**number, "command": f"tfgen verify {title} --metrics {number['metric']}"} for number in numbers]
+    text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
+    log = Path(history).read_bytes() if history is not None else None
+
+    def fill(folder: Path) -> None:
+        plain.save(folder / "model.keras")
+        content = {"model": _describe(plain, folder / "model.keras"), "training": training, "metrics": numbers}
+        (folder / "metrics.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        if text is not None:
+            (folder / "recipe.yaml").write_text(text, encoding="utf-8")
+        if log is not None:
+            (folder / "history.csv").write_bytes(log)
+        if len(plain.event_shape) == 3 and plain.event_shape[-1] in (1, 3):
+            pictures.save_grid(plain.sample(_SAMPLES, seed=0), folder / "samples.png")
+        (folder / "README.md").write_text(render_card(folder, title), encoding="utf-8")
+
+    return write_entry(Path(directory), fill)
+
+
+def _check_finite(model: Any) -> None:
+    for variable in model.weights:
+        if not np.isfinite(np.asarray(variable)).all():
+            raise ValueError(
+                f"Expected a trained model. Its training diverged: go back to an earlier checkpoint, or train again with a smaller "
+                f"learning rate. Received: NaN or infinity in {variable.path}"
+            )
+
+
+def _describe(model: Any, path: Path) -> dict[str, Any]:
+    """What `metrics.json` says of the weights."""
+    parameters = int(sum(np.prod(variable.shape) for layer in model.layers for variable in layer.weights))
+    size = path.stat().st_size
+    return {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
+
+
+def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:
+    """The recipe's own text, with the number of epochs that were in fact trained."""
+    text = recipe.path.read_text(encoding="utf-8")
+    if training and training.get("epochs", recipe["epochs"]) != recipe["epochs"]:
+        text = re.sub(r"(?m)^epochs:.*$", f"epochs: {training['epochs']}", text)
+    return text
+
+
+def write_card(name: str | os.PathLike[str]) -> Path:
+    """Writes an entry's README.md again from its other files, for example after its recipe's text was edited.
+
+    Args:
+      name: a zoo name or an entry's folder.
+
+    Returns:
+      path: the README.
+
+    Raises:
+      FileNotFoundError: there is no such entry, or no trained model in it.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1)
+      >>> folder = tfgen.zoo.save(model, os.path.join(tempfile.mkdtemp(), "tiny"))
+      >>> tfgen.zoo.write_card(folder).name
+      'README.md'
+    """
+    folder = locate(name)
+    title = read_recipe(folder)["name"] if (folder / "recipe.yaml").is_file() else Path(os.path.abspath(folder)).name
+    aside = folder / f".{os.getpid()}-README.md"
+    try:
+        aside.write_text(render_card(folder, title), encoding="utf-8")
+        os.replace(aside, folder / "README.md")
+    finally:
+        aside.unlink(missing_ok=True)
+    return folder / "README.md"
+
+
+def pack(
+    source: str | os.PathLike[str] | Recipe,
+    training: str | os.PathLike[str],
+    directory: str | os.PathLike[str],
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """Turns what `fit_recipe` left into a whole zoo entry, its numbers computed from the packed weights.
+
+    Args:
+      source: the recipe: a zoo name, a path or a `Recipe`.
+      training: the folder with `checkpoint.keras`, `history.csv` and `run.json`.
+      directory: the entry.
+      progress: called as `progress(what, done, total)` while numbers are computed.
+
+    Returns:
+      directory: the entry.
+
+    Raises:
+      FileNotFoundError: the training left no checkpoint, or the evaluation data is nowhere.
+      ValueError: the checkpoint is of another class than the recipe's, or its epochs are not finished.
+
+    Example:
+      >>> import tempfile, tfgen
+      >>> tfgen.zoo.pack("vae-fashion-mnist", tempfile.mkdtemp(), "vae-fashion-mnist")
+      Traceback (most recent call last):
+      ...
+      FileNotFoundError: Expected the folder of a finished training. Received: ... without checkpoint.keras
+    """
+    recipe = source if isinstance(source, Recipe) else read_recipe(source)
+    training = Path(training)
+    for name in ("checkpoint.keras", "run.json", "history.csv"):
+        if not (training / name).is_file():
+            raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")
+    model = keras.saving.load_model(training / "checkpoint.keras", compile=False)
+    if type(model).__name__ != recipe["model"]["class"]:
+        raise ValueError(
+            f"Expected a checkpoint of {recipe['model']['class']}, as {recipe.path} says. Received: {type(model).__name__}"
+        )
+    run = json.loads((training / "run.json").read_text(encoding="utf-8"))
+    if int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]:
+        raise ValueError(
+            f"Expected a training that is finished; start it again to go on. Received: {training}, stopped inside epoch "
+            f"{int(model.epoch.numpy()) + 1}"
+        )
+    run["command"] = f"tfgen train {recipe['name']}"
+    return save(
+        model, directory, recipe=recipe, training=run, history=training / "history.csv", metrics=True, progress=progress
+    )

@@ -1,0 +1,72 @@
+"""Recomputing the numbers of a card from its weights."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tfgen.zoo.entries import locate, read_metrics
+from tfgen.zoo.loading import load
+from tfgen.zoo.measures import Progress, measure
+from tfgen.zoo.recipes import read_recipe
+
+__all__ = ["verify"]
+
+
+def verify(
+    name: str | os.PathLike[str], *, metrics: list[str] | None = None, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """Computes the numbers of a card again, by their whole protocol, and says whether each holds.
+
+    Args:
+      name: a zoo name or an entry's folder.
+      metrics: names of the numbers to compute; None for all.
+      progress: called as `progress(what, done, total)`.
+
+    Returns:
+      results: one dict a number: metric, unit, expected, received, difference (the largest, for a list), tolerance, holds, and
+        note: why it does not hold, where that is not the difference.
+
+    Raises:
+      FileNotFoundError: no such entry, or the data that a number is computed on is nowhere.
+      ValueError: `model.keras` has another sha256, or the card has no number of such a name.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> folder = tfgen.zoo.save(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1), os.path.join(tempfile.mkdtemp(), "tiny"))
+      >>> [result["holds"] for result in tfgen.zoo.verify(folder)]
+      [True, True, True]
+    """
+    folder = locate(name)
+    model = load(folder)
+    stored = {number["metric"]: number for number in read_metrics(folder)["metrics"]}
+    unknown = sorted(set(metrics or []) - set(stored))
+    if unknown:
+        raise ValueError(f"Expected `metrics` among {', '.join(stored)}. Received: {', '.join(unknown)}")
+    wanted = metrics if metrics is not None else list(stored)
+    protocol = read_recipe(folder).protocol() if (folder / "recipe.yaml").is_file() else None
+    received = {number["metric"]: number for number in measure(model, protocol, metrics=wanted, progress=progress)}
+    return [_compare(stored[metric], received[metric]) for metric in wanted]
+
+
+def _compare(stored: dict[str, Any], received: dict[str, Any]) -> dict[str, Any]:
+    expected, value = np.asarray(stored["value"], np.float64), np.asarray(received["value"], np.float64)
+    same_shape = expected.shape == value.shape
+    difference = float(np.abs(expected - value).max()) if same_shape else float("inf")
+    notes = [
+        f"computed on another {key}: {received[key]}, not {stored[key]}"
+        for key in ("protocol", "split", "n", "seed", "data_sha256")
+        if stored[key] != received[key]
+    ]
+    return {
+        "metric": stored["metric"],
+        "unit": stored["unit"],
+        "expected": stored["value"],
+        "received": received["value"],
+        "difference": difference,
+        "tolerance": stored["tolerance"],
+        "holds": not notes and difference <= stored["tolerance"],
+        "note": "; ".join(notes),
+    }
