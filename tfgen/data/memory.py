@@ -136,7 +136,7 @@ def as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """
     if image_size is None:
         return None
-    pair = (image_size, image_size) if isinstance(image_size, (int, np.integer)) else tuple(image_size)
+    pair = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in pair):
         raise ValueError(
             f"Expected `image_size` as one positive integer or as (height, width). Received: image_size={image_size!r}"

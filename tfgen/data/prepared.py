@@ -258,7 +258,7 @@ def _copy_file(data_dir: str, split: str, image_size: tuple[int, int] | None) ->
 def _read_copy(copy: Path) -> dict[str, np.ndarray] | None:
     """Reads a cached copy; a damaged one counts as missing."""
     try:
-        with np.load(copy, allow_pickle=False) as columns:
+        with open(copy, "rb") as file, np.load(file, allow_pickle=False) as columns:
             return dict(columns)
     except Exception:  # zipfile, zlib, struct and OSError: all mean that it must be made again
         return None

@@ -152,7 +152,8 @@ def probe(url: str) -> str | None:
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS):
+            opener = urllib.request.build_opener()  # `urlopen` would keep the proxies of its first call
+            with opener.open(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS):
                 reasons.append(None)
         except urllib.error.HTTPError as error:
             reasons.append(None if error.code in _ANSWERS_NOT_HEAD else f"{url} answers {error.code} {error.reason}")
