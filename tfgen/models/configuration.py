@@ -7,7 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["RANDOM_STATE", "check_image_shape", "check_network", "from_config", "load_random_states", "save_random_states", "seed_generators", "to_config"]
+__all__ = [
+    "RANDOM_STATE",
+    "check_image_shape",
+    "check_network",
+    "from_config",
+    "load_random_states",
+    "save_random_states",
+    "seed_generators",
+    "to_config",
+]
 
 RANDOM_STATE = "random_state_"
 

@@ -1,0 +1,20 @@
+"""What all tests share: quiet logs, two logical devices, and data sets that start at epoch 0."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import pytest
+
+import tfgen.data
+from tfgen.testing import two_devices
+
+two_devices()  # before any operation runs: TensorFlow fixes its devices at the first one
+
+
+@pytest.fixture(autouse=True)
+def start_of_training() -> None:
+    """Sets the process-wide position in the data back, which a test before may have moved."""
+    tfgen.data.set_position(0)

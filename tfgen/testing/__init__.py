@@ -1,0 +1,12 @@
+"""The conformance suite that every model of the library passes, open to models of your own.
+
+Register a model once, as a `Case`, and check it with `run(case)`, or line by line in pytest with `lines_of` and `check`.
+"""
+
+from __future__ import annotations
+
+from tfgen.testing.case import Case
+from tfgen.testing.devices import two_devices
+from tfgen.testing.suite import LINES, check, lines_of, run
+
+__all__ = ["LINES", "Case", "check", "lines_of", "run", "two_devices"]

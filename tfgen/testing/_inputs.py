@@ -1,0 +1,117 @@
+"""Lines about stock callbacks and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen.testing._bench import BATCH, Bench, close, expect, optimizers, refuses, same, set_state, state_of
+from tfgen.testing._lines import line
+
+
+@line
+def stock_callbacks(bench: Bench) -> None:
+    """EarlyStopping, ModelCheckpoint, TensorBoard and the two that set the learning rate, of every optimizer, work in one `fit`."""
+    model, monitor = bench.fresh(), next(iter(bench.evaluate(bench.fresh())))
+    rates = {name: float(optimizer.learning_rate) for name, optimizer in optimizers(model).items()}
+    callbacks = [
+        keras.callbacks.EarlyStopping(monitor, mode="min", min_delta=1e9, patience=1, restore_best_weights=True),
+        keras.callbacks.ModelCheckpoint(str(bench.folder / "epoch-{epoch}.keras")),
+        keras.callbacks.TensorBoard(str(bench.folder / "logs"), write_graph=False),
+        keras.callbacks.TerminateOnNaN(),
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+        keras.callbacks.ReduceLROnPlateau(monitor, mode="min", min_delta=1e9, patience=1, factor=0.1, min_lr=0.0),
+        keras.callbacks.CSVLogger(str(bench.folder / "log.csv")),
+    ]
+    history = bench.fit(model, 5, callbacks=callbacks).history
+    expect(len(history[monitor]) == 2, f"EarlyStopping stopped after {len(history[monitor])} epochs, expected 2")
+    for name, optimizer in optimizers(model).items():
+        close(float(optimizer.learning_rate) / rates[name], 1 / 40, 1e-5, f"learning rate of `{name}`, relative to its start")
+    first = keras.saving.load_model(bench.folder / "epoch-1.keras")
+    best = [keras.ops.convert_to_numpy(v) for v in first.trainable_variables]
+    close([keras.ops.convert_to_numpy(v) for v in model.trainable_variables], best, 0.0, "EarlyStopping's best weights")
+    expect(list((bench.folder / "logs").rglob("events.out.*")), "TensorBoard wrote nothing")
+
+
+@line
+def terminate_on_nan(bench: Bench) -> None:
+    """TerminateOnNaN stops a training that has gone wrong at once."""
+    model = bench.fresh()
+    set_state(model, {k: v * np.nan if v.dtype.kind == "f" and v.ndim else v for k, v in state_of(model).items()})
+    bench.fit(model, 5, callbacks=[keras.callbacks.TerminateOnNaN()])
+    expect(int(model.step.numpy()) <= 1, f"training went on for {int(model.step.numpy())} steps")
+
+
+def _spoilt(x: np.ndarray) -> dict[str, Any]:
+    """Lists what users hand over by mistake."""
+    holed = x.copy()
+    holed[1].flat[0] = np.nan
+    return {
+        "values in 0..255": np.round(x * 255.0),
+        "bytes in 0..255": np.round(x * 255.0).astype(np.uint8) // 2 + 100,
+        "negative values": x - 0.5,
+        "NaN": holed,
+        "infinity": np.where(np.isnan(holed), np.inf, holed),
+        "a missing last axis": x[..., 0],
+        "one example without a batch": x[0],
+        "another size": np.concatenate([x, x], axis=1),
+        "flat rows": x.reshape(len(x), -1)[:, :-1],
+        "no example": x[:0],
+        "strings": np.full(x.shape, "a"),
+        "complex numbers": x.astype(np.complex64),
+        "an empty list": [],
+        "nothing": None,
+    }
+
+
+@line
+def bad_input(bench: Bench) -> None:
+    """Wrong range, shape or dtype, NaN, and no data are refused in a clear sentence before anything is computed."""
+    model = bench.fresh()
+    before = state_of(model)
+    methods = {"fit": lambda x: bench.fit(model, x=x), "evaluate": lambda x: bench.evaluate(model, x=x)}
+    methods["predict"] = lambda x: model.predict(x, verbose=0)
+    for name in ("log_prob", "elbo", "log_prob_bound") if getattr(model, "likelihood_kind", None) else ():
+        if hasattr(model, name):
+            methods[name] = getattr(model, name)
+    for what, x in _spoilt(bench.x).items():
+        for name, method in methods.items():
+            text = refuses(lambda method=method, x=x: method(x), f"{name} on {what}")
+            expect("eceived" in text, f"{name} on {what}: the message must say what was received: {text}")
+    for what in ("values in 0..255", "NaN", "another size", "no example"):
+        x = _spoilt(bench.x)[what]
+        dataset = bench.dataset(x) if bench.y is None else bench.dataset(x, bench.y[: len(x)])
+        for name in ("fit", "evaluate"):
+            call = getattr(model, name)
+            refuses(lambda call=call, dataset=dataset: call(dataset, verbose=0), f"{name} on a dataset with {what}")
+    refuses(lambda: bench.fit(model, validation_data=bench.x * 255.0 if bench.y is None else (bench.x * 255.0, bench.y)), "validation data in 0..255")
+    refuses(lambda: bench.fit(model, validation_split=1.5), "validation_split=1.5")
+    refuses(lambda: bench.fit(model, batch_size=0), "batch_size=0")
+    same(state_of(model), before, "refused input changed the model")
+
+
+@line
+def bad_labels(bench: Bench) -> None:
+    """Conditional models refuse labels out of range, of a wrong dtype or number, and none at all; others pass labels over."""
+    model, classes = bench.fresh(), bench.case.num_classes
+    x = bench.x[:BATCH]
+    if classes is None:
+        bench.fit(model, x=x, y=np.full(BATCH, 10**6))
+        refuses(lambda: bench.fit(model, x=x, y=np.zeros(BATCH + 1)), "more labels than rows")
+        return
+    wrong = {
+        "a class too many": np.full(BATCH, classes),
+        "a negative class": np.full(BATCH, -1),
+        "fractions": np.full(BATCH, 0.5),
+        "more labels than rows": np.zeros(BATCH + 1, np.int64),
+        "strings": np.full(BATCH, "a"),
+        "none": None,
+    }
+    for what, y in wrong.items():
+        refuses(lambda y=y: bench.fit(model, x=x, y=y), f"fit with labels: {what}")
+        refuses(lambda y=y: bench.evaluate(model, x=x, y=y), f"evaluate with labels: {what}")
+    dataset = tf.data.Dataset.from_tensor_slices((x, np.full(BATCH, classes))).batch(BATCH)
+    refuses(lambda: model.fit(dataset, verbose=0), "a dataset with a class too many")

@@ -1,0 +1,200 @@
+"""Lines about seeds, samples, their controls, likelihoods and what a server calls."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import random
+from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, refuses, same, state_of
+from tfgen.testing._lines import line
+
+_SEED = 11
+
+
+@line
+def samples(bench: Bench) -> None:
+    """`sample(n, seed=)` gives float32 (n, *event_shape), finite, in the data's range and on its grid, and changes nothing."""
+    model = bench.trained()
+    before = state_of(model)
+    for n in (5, 1, 0):
+        drawn = model.sample(n, seed=_SEED, **bench.label(n))
+        expect(isinstance(drawn, np.ndarray) and drawn.dtype == np.float32, f"sample returned {type(drawn)}")
+        expect(drawn.shape == (n, *model.event_shape), f"sample({n}) has shape {drawn.shape}")
+        expect(np.isfinite(drawn).all() and (drawn >= 0).all() and (drawn <= 1).all(), "samples leave [0, 1]")
+    same(state_of(model), before, "sample changed the model")
+
+
+@line
+def seeds(bench: Bench) -> None:
+    """A row depends on its own seed alone: not on n, on the batch, on its place, nor on any global seed."""
+    model = bench.trained()
+    drawn = model.sample(6, seed=_SEED, **bench.label(6))
+    row_seeds = random.row_seeds(_SEED, 6)
+    labels = bench.label(6).get("label")
+
+    def rows(which: list[int], **keywords: Any) -> np.ndarray:
+        label = {} if labels is None else {"label": labels[which]}
+        return model.sample(seed=row_seeds[which], **label, **keywords)
+
+    keras.utils.set_random_seed(3)
+    close(rows([0, 1, 2, 3, 4, 5]), drawn, 0.0, "the list `row_seeds(seed, n)` against `seed`")
+    close(rows([3]), drawn[[3]], 1e-5, "a row alone")
+    close(rows([5, 3, 3]), drawn[[5, 3, 3]], 1e-5, "rows in another order")
+    close(rows([0, 1, 2, 3, 4, 5], batch_size=4), drawn, 1e-5, "another batch size")
+    expect(len({row.tobytes() for row in drawn}) == 6, "different seeds draw the same example")
+    one, two = (model.sample(2, seed=None, **bench.label(2)) for _ in range(2))
+    expect(one.tobytes() != two.tobytes(), "`seed=None` must draw a fresh seed")
+
+
+@line
+def bad_seeds(bench: Bench) -> None:
+    """Seeds that contradict n, are no integers, or leave open how many rows, are refused in one sentence."""
+    model = bench.model
+    for arguments in ({"n": 3, "seed": [1, 2]}, {"seed": 0}, {"n": -1}, {"n": 2, "seed": 1.5}, {"seed": [0.5]}, {"seed": [-1]}):
+        refuses(lambda arguments=arguments: model.sample(**arguments), f"sample({arguments})")
+    refuses(lambda: model.sample(2, seed=0, batch_size=0, **bench.label(2)), "sample(batch_size=0)")
+
+
+@line
+def controls(bench: Bench) -> None:
+    """Each sampling control takes one value or one per row, changes what is drawn, and refuses what makes no sense."""
+    model = bench.trained()
+    plain = model.sample(4, seed=_SEED, **bench.label(4))
+    for name in ("temperature", "truncation", "label"):
+        if name not in model.sampling_controls:
+            text = refuses(lambda name=name: model.sample(4, seed=_SEED, **{name: 1 if name == "label" else 0.5}), f"unknown control {name}")
+            expect(name in text, f"the refusal must name `{name}`: {text}")
+            continue
+        wrong = [-1, 10**6, 0.5] if name == "label" else [0.0, -1.0, float("nan"), float("inf"), "low", [0.5, 0.5]]
+        for value in wrong:
+            refuses(lambda name=name, value=value: model.sample(4, seed=_SEED, **{**bench.label(4), name: value}), f"{name}={value}")
+    for name in set(model.sampling_controls) - {"label"}:
+        values = np.array([0.3, 0.5, 0.8, 1.2], np.float32)
+        drawn = model.sample(4, seed=_SEED, **{name: values}, **bench.label(4))
+        alone = model.sample(4, seed=_SEED, **{name: 0.5}, **bench.label(4))
+        close(drawn[1], alone[1], 1e-5, f"one `{name}` per row against one for all")
+        expect(np.abs(drawn - plain).max() > 1e-6, f"`{name}` changes nothing")
+    if "temperature" in model.sampling_controls:
+        close(model.sample(4, seed=_SEED, temperature=1.0, **bench.label(4)), plain, 1e-6, "temperature 1 against none")
+
+
+@line
+def completion(bench: Bench) -> None:
+    """`complete` and `interpolate`, where the model has them, keep what they are given and depend on seeds as samples do."""
+    model = bench.trained()
+    if hasattr(model, "complete"):
+        images = bench.x[:3]
+        mask = np.zeros(images.shape, bool)
+        mask[:, : images.shape[1] // 2] = True
+        spoilt = np.where(mask, images, np.nan).astype(np.float32)
+        drawn = model.complete(spoilt, mask, seed=[4, 5, 6])
+        expect(drawn.dtype == np.float32 and drawn.shape == images.shape, f"complete returned {drawn.dtype} {drawn.shape}")
+        close(drawn[mask], images[mask], 0.0, "observed values")
+        close(model.complete(spoilt[1:2], mask[1:2], seed=[5]), drawn[1:2], 1e-5, "a completed row alone")
+        close(model.complete(images, np.zeros_like(mask), seed=[4, 5, 6]), model.sample(seed=[4, 5, 6]), 0.0, "nothing observed")
+        close(model.complete(images, True, seed=0), images, 0.0, "everything observed")
+    if hasattr(model, "interpolate"):
+        _interpolation(bench, model)
+
+
+def _interpolation(bench: Bench, model: Any) -> None:
+    """Expects a path between two seeds that starts and ends at their samples."""
+    path = model.interpolate(4, 5, 5, **{name: value[:1] for name, value in bench.label(1).items()})
+    expect(path.dtype == np.float32 and path.shape == (5, *model.event_shape), f"interpolate returned {path.dtype} {path.shape}")
+    close(path[[0, -1]], model.sample(seed=[4, 5], **bench.label(2)), 1e-5, "the ends of an interpolation")
+
+
+@line
+def likelihood(bench: Bench) -> None:
+    """`log_prob`, `elbo` and `log_prob_bound`, where they exist, are float32 nats, one per row, each from its row and seed alone."""
+    model, kind = bench.trained(), getattr(bench.model, "likelihood_kind", None)
+    methods = {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"], None: []}
+    expect(kind in methods, f"`likelihood_kind` must be 'exact', 'bound' or None, not {kind!r}")
+    label = {"label": bench.y} if bench.y is not None else {}
+    for name in methods[kind]:
+        method = getattr(model, name)
+        seeded = {"seed": np.arange(ROWS)} if "seed" in inspect.signature(method).parameters else {}
+        expect(bool(seeded) == (kind == "bound"), f"{name} must take `seed` just when it is random")
+        values = method(bench.x, **seeded, **label)
+        expect(values.dtype == np.float32 and values.shape == (ROWS,), f"{name} returned {values.dtype} {values.shape}")
+        expect(np.isfinite(values).all(), f"{name} is not finite")
+        some = {key: value[2:5] for key, value in {**seeded, **label}.items()}
+        close(method(bench.x[2:5], **some), values[2:5], 1e-5, f"{name} of some rows")
+        if seeded:
+            other = method(bench.x, **{**seeded, "seed": np.arange(ROWS) + 50}, **label)
+            expect(np.abs(other - values).max() > 0, f"{name} does not depend on `seed`")
+            close(method(bench.x, seed=3, **label), method(bench.x, seed=random.row_seeds(3, ROWS), **label), 0.0, f"{name} with one seed")
+    if kind == "exact":
+        metrics = bench.evaluate(model)
+        close(-float(np.mean(model.log_prob(bench.x, **label))), metrics["nll"], 1e-5, "log_prob against the metric `nll`")
+        bits = metrics["nll"] / np.log(2.0) / np.prod(model.event_shape)
+        close(metrics["bits_per_dim"], bits, 1e-5, "bits_per_dim against nll")
+
+
+@line
+def signatures(bench: Bench) -> None:
+    """Every serving signature traces with any batch size; `sample` draws what `model.sample` draws for the same row seeds."""
+    model = bench.trained()
+    found = model.signatures()
+    expect("sample" in found, "signatures() must offer `sample`")
+    for name, signature in found.items():
+        specs = {spec.name: spec for spec in signature.inputs}
+        for spec in specs.values():
+            expect(spec.shape.rank >= 1 and spec.shape[0] is None, f"{name}: input `{spec.name}` must have a free batch first")
+        function = tf.function(signature.function, autograph=False).get_concrete_function(**specs)
+        for rows in (3, 1):
+            outputs = function(**{key: _input(bench, spec, rows) for key, spec in specs.items()})
+            for key, value in outputs.items():
+                expect(value.shape[0] == rows, f"{name}: output `{key}` has {value.shape[0]} rows for {rows}")
+            if name == "sample":
+                label = {"label": bench.case.labels(rows)} if "label" in specs else {}
+                close(outputs[model.output_name], model.sample(seed=np.arange(rows), **label), 1e-5, "signature `sample`")
+            if name == "log_prob":
+                close(outputs["log_prob"], model.log_prob(bench.x[:rows]), 1e-5, "signature `log_prob`")
+    import json
+
+    json.dumps(model.export_metadata())
+
+
+def _input(bench: Bench, spec: tf.TensorSpec, rows: int) -> tf.Tensor:
+    """Makes a legal value of a signature's input."""
+    if spec.name == "seed":
+        return tf.range(rows, dtype=spec.dtype)
+    if spec.name == "label":
+        return tf.constant(bench.case.labels(rows), spec.dtype)
+    if tuple(spec.shape[1:]) == tuple(bench.model.event_shape):
+        return tf.constant(bench.x[:rows], spec.dtype)
+    return tf.fill([rows, *spec.shape[1:]], tf.constant(0.5, spec.dtype))
+
+
+@line
+def no_retracing(bench: Bench) -> None:
+    """A second call with the same shapes, of anything, computes and does not trace again."""
+    model = bench.trained()
+    label = {"label": bench.y} if bench.y is not None else {}
+    names = [name for name in ("log_prob", "elbo", "log_prob_bound") if getattr(model, "likelihood_kind", None) and hasattr(model, name)]
+
+    def use() -> None:
+        model.sample(BATCH, seed=1, **bench.label(BATCH))
+        for name in names:
+            getattr(model, name)(bench.x, **label)
+        bench.fit(model)
+        bench.evaluate(model)
+        model.predict(bench.x, batch_size=BATCH, verbose=0)
+
+    def traces() -> dict[str, int]:
+        keras_own = {name: getattr(model, f"{name}_function") for name in ("train", "test", "predict")}
+        functions = {**model._compiled_functions, **keras_own}
+        return {name: f.experimental_get_tracing_count() for name, f in functions.items() if hasattr(f, "experimental_get_tracing_count")}
+
+    use()
+    kept = [model.train_function, model.test_function, model.predict_function]
+    before = traces()
+    use()
+    expect(traces() == before, f"traced again: {before}, then {traces()}")
+    expect(all(a is b for a, b in zip(kept, [model.train_function, model.test_function, model.predict_function], strict=True)), "made again")

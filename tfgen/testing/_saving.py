@@ -1,0 +1,152 @@
+"""Lines about files, new processes and resuming."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen.testing import _child
+from tfgen.testing._bench import BATCH, Bench, State, close, expect, optimizers, refuses, same, state_of
+from tfgen.testing._lines import line
+
+_EVERY = 2  # checkpoints after steps 2, 4, ...
+_KILL = 5  # inside the second epoch of three steps, one step after a checkpoint
+_EPOCHS = 4
+
+
+@line
+def configuration(bench: Bench) -> None:
+    """`get_config` is plain data from which `from_config` builds the same model, name, seed and precision included."""
+    model = bench.build(seed=5, ema=0.9)
+    config = model.get_config()
+    json.dumps(config)
+    twin = type(model).from_config(config)
+    expect(json.dumps(twin.get_config()) == json.dumps(config), "the config changes on its way through from_config")
+    shapes = [tuple(v.shape) for v in model.weights], [tuple(v.shape) for v in twin.weights]
+    expect(shapes[0] == shapes[1], "from_config builds other weights")
+    expect((twin.seed, twin.ema) == (5, 0.9), "seed or ema got lost")
+
+
+@line
+def summary(bench: Bench) -> None:
+    """`summary()` shows the networks and the number of parameters."""
+    with contextlib.redirect_stdout(io.StringIO()) as written:
+        bench.build().summary()
+    expect(f"{sum(int(np.prod(v.shape)) for v in bench.model.trainable_variables):,}" in written.getvalue(), "no count of trainable parameters")
+    layers = [layer.name for layer in bench.model.layers]
+    expect(layers and all(name[:8] in written.getvalue() for name in layers), f"summary leaves out some of {layers}")
+
+
+@line
+def keras_file(bench: Bench) -> None:
+    """A `.keras` file brings back weights, config, every optimizer with slots and iterations, and the counters."""
+    model = bench.trained()
+    before = state_of(model)
+    model.save(bench.folder / "again.keras")
+    same(state_of(model), before, "save changed the model")
+    loaded = keras.saving.load_model(bench.folder / "again.keras")
+    same(state_of(loaded), before, "the loaded model")
+    expect(type(loaded) is type(model) and loaded.get_config() == model.get_config(), "class or config differ")
+    for name, optimizer in optimizers(model).items():
+        twin = optimizers(loaded)[name]
+        expect(type(twin) is type(optimizer) and twin.get_config() == optimizer.get_config(), f"`{name}` differs")
+    close(loaded.sample(3, seed=0, **bench.label(3)), model.sample(3, seed=0, **bench.label(3)), 0.0, "samples of the loaded model")
+    untrained = bench.build()
+    untrained.save(bench.folder / "plain.keras")
+    expect(not keras.saving.load_model(bench.folder / "plain.keras").compiled, "an uncompiled model comes back compiled")
+    same(state_of(keras.saving.load_model(bench.folder / "plain.keras")), state_of(untrained), "an uncompiled model")
+    model.save_weights(bench.folder / "all.weights.h5")
+    other = bench.fresh()
+    other.load_weights(bench.folder / "all.weights.h5")
+    same(state_of(other), before, "load_weights")
+
+
+@line
+def resume_in_new_process(bench: Bench) -> None:
+    """A new process that only imports tfgen loads the file; `fit` for 2 + 2 epochs equals `fit` for 4, to the last bit."""
+    folder = bench.folder / "resume"
+    _leave_data(bench, folder)
+    model = bench.trained()
+    model.save(folder / "trained.keras")
+    _run(bench, folder, _child.load_and_resume, _EPOCHS - 2)
+    same(_read(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
+    close(np.load(folder / "samples.npy"), model.sample(seed=[7, 8], **bench.label(2)), 0.0, "samples in a new process")
+    same(_read(folder / "resumed.npz"), bench.fitted(_EPOCHS), "training resumed in a new process")
+
+
+@line
+def resume_after_kill(bench: Bench) -> None:
+    """With `Checkpoint(every_steps=...)` a run killed inside an epoch, started again, ends as if it had never stopped, to the last bit."""
+    folder = bench.folder / "kill"
+    _leave_data(bench, folder)
+    bench.fresh().save(folder / "start.keras")
+    _run(bench, folder, _child.killed_fit, _EPOCHS, _KILL, _EVERY, code=_child.KILLED)
+    expect((folder / "checkpoint" / "checkpoint.keras").exists(), "the killed run left no checkpoint")
+    _run(bench, folder, _child.resumed_fit, _EPOCHS, _EVERY)
+    same(_read(folder / "finished.npz"), bench.fitted(_EPOCHS), "training resumed after a kill")
+
+
+def _leave_data(bench: Bench, folder: Path) -> None:
+    """Writes what `_child` trains on."""
+    folder.mkdir()
+    labels = {} if bench.y is None else {"y": bench.y}
+    np.savez(folder / "data.npz", x=bench.x, batch=BATCH, **labels)
+
+
+def _run(bench: Bench, folder: Path, job: Any, *arguments: Any, code: int = 0) -> None:
+    devices = len(tf.config.list_logical_devices("CPU"))
+    received = _child.run(job, str(folder), tuple(bench.case.modules), *arguments, devices=devices)
+    error = folder / "error.txt"
+    detail = error.read_text() if error.exists() else ""
+    expect(received == code, f"{job.__name__}: expected exit code {code}, received {received}. {detail}")
+
+
+def _read(path: Path) -> State:
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+@line
+def averages(bench: Bench) -> None:
+    """With `ema`, training goes on from the raw weights; `sample` and `evaluate` use the averages, which files bring back."""
+    model, plain = bench.build(ema=0.5), bench.trained()
+    model.compile()
+    bench.fit(model, 2)
+    raw = {v.path: keras.ops.convert_to_numpy(v) for v in model.trainable_variables}
+    expect(len(raw) == len(plain.trainable_variables), "averages must not be trained")
+    for (name, value), other in zip(raw.items(), plain.trainable_variables, strict=True):
+        close(value, other, 0.0, f"{name} with and without `ema`")
+    pairs, noise = model._averaged_pairs(), np.random.default_rng(1)
+    expect(pairs, "a model with `ema` must have averages")
+    for network, average in pairs:
+        expect(any((a != b).any() for a, b in zip(average.get_weights(), network.get_weights(), strict=True)), "averages equal raw weights")
+        average.set_weights([value + noise.normal(0.0, 0.2, value.shape) ** 2 for value in network.get_weights()])
+    model.save(bench.folder / "averages.keras")
+    same(state_of(keras.saving.load_model(bench.folder / "averages.keras")), state_of(model), "the loaded model with averages")
+    drawn, metrics = model.sample(3, seed=0, **bench.label(3)), bench.evaluate(model)
+    expect(np.abs(drawn - plain.sample(3, seed=0, **bench.label(3))).max() > 0, "`sample` uses the raw weights")
+    for network, average in pairs:  # now the plain model says what a model with these very weights must say
+        network.set_weights(average.get_weights())
+    names = {v.path.split("/", 1)[-1]: v for v in model.weights}
+    for variable in plain.weights:
+        variable.assign(names[variable.path.split("/", 1)[-1]])
+    close(drawn, plain.sample(3, seed=0, **bench.label(3)), 1e-5, "samples of the averages")
+    close(metrics, bench.evaluate(plain), 1e-5, "metrics of the averages")
+
+
+@line
+def no_keras_averages(bench: Bench) -> None:
+    """Optimizers with Keras's own `use_ema=True`, which could not be resumed exactly, are refused in one sentence."""
+    for name in optimizers(bench.model):
+        wrong = {name: keras.optimizers.SGD(0.1, use_ema=True)}
+        text = refuses(lambda wrong=wrong: bench.build().compile(**wrong), f"{name} with use_ema=True")
+        expect("use_ema" in text, f"the refusal must name `use_ema`: {text}")
+
+
