@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +55,8 @@ def binarize(images: np.ndarray | tf.Tensor, seeds: np.ndarray | tf.Tensor) -> t
         raise ValueError(f"Expected images whose shape is known, all but the batch. Received: images.shape={images.shape}")
     if not images.shape[:1].is_compatible_with(seeds.shape):
         raise ValueError(f"Expected one seed per image. Received: images.shape={images.shape}, seeds.shape={seeds.shape}")
-    return tf.cast(uniform(seeds, [int(size) for size in images.shape[1:]]) < tf.cast(images, tf.float32), tf.float32)
+    shape: Any = images.shape[1:].as_list()
+    return tf.cast(uniform(seeds, shape) < tf.cast(images, tf.float32), tf.float32)
 
 
 def fixed_binarized(split: str = "test", *, name: str = "fashion_mnist") -> np.ndarray:

@@ -249,6 +249,7 @@ def batches(
 
         return tf.data.Dataset.range(tf.minimum(skip, count), count).map(rows)
 
+    @tf.autograph.experimental.do_not_convert  # there is no branch to convert, and looking for one takes a second
     def load(epoch: tf.Tensor, index: tf.Tensor) -> Any:
         images, *labels = read(index)
         images = view(images, index, epoch)
