@@ -269,7 +269,10 @@ def test_a_zoo_folder_is_whole(folder: Path):
     weights = folder / "model.keras"
     if weights.exists():
         assert [name for name in CARD_FILES if not (folder / name).is_file()] == []
-        assert json.loads((folder / "metrics.json").read_text())["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert (
+            json.loads((folder / "metrics.json").read_text())["model"]["sha256"]
+            == hashlib.sha256(weights.read_bytes()).hexdigest()
+        )
         limit = FLAGSHIP_BYTES if "flagship" in recipe.get("tags", []) else WEIGHTS_BYTES
         assert weights.stat().st_size <= limit
 
