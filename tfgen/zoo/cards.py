@@ -115,8 +115,8 @@ def _numbers(metrics: list[dict[str, Any]]) -> str:
     last = metrics[0]
     where = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
     return (
-        f"## Numbers\n\n{table}\n\n{notes}\n\nComputed from `model.keras` on {last['hardware']} with {where}; {pinned} pinned forward "
-        f"passes stand in `metrics.json`. `tfgen verify` computes all of them again."
+        f"## Numbers\n\n{table}\n\n{notes}\n\nComputed from `model.keras` on {last['hardware']} with {where}; {pinned} pinned "
+        f"forward passes stand in `metrics.json`. `tfgen verify` computes all of them again."
     )
 
 

@@ -80,7 +80,8 @@ def read_metrics(folder: Path) -> dict[str, Any]:
       folder: the entry.
 
     Returns:
-      content: {"model": {sha256, bytes, parameters}, "training": {...} or None, "metrics": [one dict a number]}.
+      content: {"sha256": of model.keras, "model": {class, parameters, bytes}, "training": {...} or None,
+        "metrics": [one dict a number]}.
 
     Raises:
       FileNotFoundError: there is no trained model in the folder.
@@ -96,7 +97,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content["model"]["sha256"], content["metrics"], content["training"]
+        content["sha256"], content["model"], content["metrics"], content["training"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"Expected {path} as `tfgen.zoo.save` writes it. Restore it, or write the entry again. Received: {error!r}"

@@ -47,8 +47,8 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
         model: Any = keras.saving.load_model(path, compile=False)
     except Exception as error:
         raise ValueError(
-            f"{path} has the right sha256 but cannot be read: it may need a newer tfgen, tensorflow or keras; the versions that wrote "
-            f"it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
+            f"{path} has the right sha256 but cannot be read: it may need a newer tfgen, tensorflow or keras; the versions "
+            f"that wrote it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
         ) from error
     if policy != "float32":
         model = converted(model, precision=policy)
@@ -69,14 +69,14 @@ def checked_weights(folder: Path) -> Path:
       FileNotFoundError: one of the two files is missing.
       ValueError: they do not belong together.
     """
-    expected = read_metrics(folder)["model"]["sha256"]
+    expected = read_metrics(folder)["sha256"]
     path = folder / "model.keras"
     received = sha256_of(path)
     if received != expected:
         raise ValueError(
-            f"{path} is not the file that {folder / 'metrics.json'} was written with: it was changed, cut short, or its writing was "
-            f"interrupted. Restore both (`git checkout`, or install tfgen-zoo again), or write the entry again with "
-            f"`tfgen.zoo.save`. Expected sha256 {expected}. Received: {received}"
+            f"{path} is not the file that {folder / 'metrics.json'} was written with: it was changed, cut short, or its "
+            f"writing was interrupted. Restore both (`git checkout`, or install tfgen-zoo again), or write the entry again "
+            f"with `tfgen.zoo.save`. Expected sha256 {expected}. Received: {received}"
         )
     return path
 
@@ -112,9 +112,9 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
       name: a zoo name or an entry's folder.
 
     Returns:
-      card: name, system, description, paper, data, licence, limits and reference (None where there is no recipe); `model`
-        (class, parameters, bytes, sha256), `training`, `metrics` (each number with its protocol), which are None and empty for an
-        entry that has not been trained; `files`: name -> {bytes, sha256}.
+      card: name, system, description, paper, data, licence, limits and reference (None where there is no recipe);
+        `sha256` (of model.keras), `model` (class, parameters, bytes), `training` and `metrics` (each number with its protocol),
+        which are None and empty for an entry that has not been trained; `files`: name -> {bytes, sha256}.
 
     Raises:
       FileNotFoundError: no such entry; the nearest name is suggested.
@@ -132,7 +132,7 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
     trained = (folder / "metrics.json").is_file()
     if not trained and not has_recipe:
         read_metrics(folder)  # says that this is no entry
-    numbers = read_metrics(folder) if trained else {"model": None, "training": None, "metrics": []}
+    numbers = read_metrics(folder) if trained else {"sha256": None, "model": None, "training": None, "metrics": []}
     files = {
         file: {"bytes": (folder / file).stat().st_size, "sha256": sha256_of(folder / file)}
         for file in sorted(FILES)

@@ -21,8 +21,8 @@ Progress = Callable[[str, int, int], None]
 _ROWS = 500
 _SAMPLES = 10_000
 _PINNED_SEEDS = (0, 1, 2)
-# Another processor rounds float32 differently. A mean over a test set moves by less than a thousandth of a nat, one pixel of a deep
-# network by some 1e-5; the tolerances leave room for ten times that, and a wrong weight file misses them by far.
+# Another processor rounds float32 differently. A mean over a test set moves by about a thousandth of a nat, one pixel of a
+# deep network by some 1e-5; the tolerances leave room for ten times that, and a wrong weight file misses them by far.
 _TOLERANCE = {"nats": 0.02, "bits/dim": 1e-4, "value in [0, 1]": 1e-3, "probability": 1e-3}
 
 
@@ -159,7 +159,7 @@ def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
 
 
 def _pinned(model: Any) -> Iterator[dict[str, Any]]:
-    """A mean and five values of what the network computes for fixed inputs, which says whether weights and code are the same."""
+    """A mean and five values of what the network computes for fixed inputs: are weights and code the same?"""
     for seed in _PINNED_SEEDS:
         if isinstance(model, AutoregressiveModel):
             # a discrete sample flips with the last bit; the probabilities that it is drawn from do not

@@ -81,7 +81,8 @@ class Recipe:
         """
         import keras
 
-        from tfgen import models, precision as formats
+        from tfgen import models
+        from tfgen import precision as formats
 
         cls = _lookup(models, self["model"]["class"], "model class")
         arguments = self["model"]["arguments"]
@@ -203,5 +204,5 @@ def _check_values(values: dict[str, Any], path: Path) -> None:
                 raise ValueError(
                     f"Expected `{key}` in {path} to hold {', '.join(sorted(_REQUIRED[key]))}. Received: no {missing[0]}"
                 )
-        if isinstance(value, int) and (value < 1 and key != "seed" or value < 0):
+        if isinstance(value, int) and value < (0 if key == "seed" else 1):
             raise ValueError(f"Expected `{key}` in {path} to be positive. Received: {key}={value}")

@@ -1,0 +1,7 @@
+"""The `tfgen` command."""
+
+from __future__ import annotations
+
+from tfgen.cli.command import main
+
+__all__ = ["main"]

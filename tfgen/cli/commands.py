@@ -1,0 +1,255 @@
+"""The commands of `tfgen` but the two long ones: each takes the parsed arguments and returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+__all__ = ["run_evaluate", "run_export", "run_list", "run_sample", "run_serve", "run_show", "run_verify"]
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Prints one line for each model of the zoo.
+
+    Args:
+      options: names.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen import zoo
+    from tfgen.cli.show import console, table
+    from tfgen.zoo.cards import format_value
+
+    if options.names:
+        print("\n".join(zoo.names()))
+        return 0
+    rows = []
+    for name in zoo.names():
+        card = zoo.card(name)
+        first = card["metrics"][0] if card["metrics"] else None
+        number = f"{first['metric']} {format_value(first['value'])} {first['unit']}" if first else "not trained yet"
+        size = f"{card['model']['parameters'] / 1e6:.2f} M" if card["model"] else ""
+        rows.append([name, card["system"], size, number, card["description"]])
+    console().print(table(["name", "system", "parameters", "number", "what it is"], rows))
+    console().print("`tfgen show NAME` tells more; `tfgen sample NAME` draws pictures.")
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Prints a model's card.
+
+    Args:
+      options: name, json.
+
+    Returns:
+      code: 0.
+    """
+    from rich.markdown import Markdown
+
+    from tfgen import zoo
+    from tfgen.cli.show import console
+    from tfgen.zoo.cards import render_card
+    from tfgen.zoo.entries import locate
+
+    card = zoo.card(options.name)
+    if options.json:
+        print(json.dumps(card, indent=2))
+        return 0
+    if card["model"] is None:
+        paper = card["paper"]
+        print(
+            f"# {card['name']}\n\n{card['description']}\n\n{paper.get('authors')}, {paper.get('year')}, {paper.get('title')}\n"
+        )
+        print(f"Not trained yet: `tfgen train {options.name}` trains it.")
+        return 0
+    text = render_card(locate(options.name), card["name"])
+    screen = console()
+    if screen.is_terminal:
+        screen.print(Markdown(text))
+    else:
+        print(text, end="")
+    return 0
+
+
+def _load(name: str) -> Any:
+    """Loads a zoo model, an entry's folder, or a .keras file."""
+    import keras
+
+    from tfgen import models, zoo
+
+    if not name.endswith(".keras"):
+        return zoo.load(name)
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")
+    try:
+        model = keras.saving.load_model(name)
+    except Exception as error:
+        raise ValueError(f"Expected a .keras file that a tfgen model was saved to. Received: {name}: {error}") from error
+    if not isinstance(model, (models.AutoregressiveModel, models.LatentVariableModel, models.AdversarialModel)):
+        raise ValueError(f"Expected a model of tfgen. Received: {name}, which holds a {type(model).__name__}")
+    return model
+
+
+def run_sample(options: argparse.Namespace) -> int:
+    """Draws samples into a file.
+
+    Args:
+      options: name, n, seed, output, temperature, truncation, label.
+
+    Returns:
+      code: 0.
+    """
+    import numpy as np
+
+    from tfgen import pictures
+
+    output = Path(options.output)
+    if output.suffix not in (".png", ".npy"):
+        raise ValueError(f"Expected --output to end in .png or .npy. Received: --output {options.output}")
+    model = _load(options.name)
+    controls = {name: getattr(options, name) for name in ("temperature", "truncation") if getattr(options, name) is not None}
+    n = options.n
+    if options.label is not None:
+        controls["label"] = options.label if len(options.label) > 1 else options.label * n
+        n = len(controls["label"])
+    samples = model.sample(n, seed=options.seed, **controls)
+    if output.suffix == ".png":
+        pictures.save_grid(samples, output)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        aside = output.with_name(f".{os.getpid()}-{output.name}")
+        try:
+            np.save(aside, samples)
+            os.replace(aside, output)
+        finally:
+            aside.unlink(missing_ok=True)
+    print(f"Wrote {len(samples)} samples of seed {options.seed} to {output}")
+    return 0
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Measures a model and prints a table.
+
+    Args:
+      options: name, data, split, view, num_samples, seed.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen import zoo
+    from tfgen.cli.show import Bar, console, table
+    from tfgen.zoo.cards import format_value
+    from tfgen.zoo.saving import converted
+
+    model = _load(options.name)
+    protocol = _protocol(options.name, model).changed(
+        **{name: getattr(options, name) for name in ("data", "split", "view", "num_samples", "seed")}
+    )
+    with Bar() as bar:
+        numbers = zoo.measure(converted(model), protocol, progress=bar)
+    rows = [
+        [
+            number["metric"],
+            format_value(number["value"], 6),
+            number["unit"],
+            number["kind"],
+            number["split"] or "",
+            str(number["n"]),
+        ]
+        for number in numbers
+        if number["kind"] != "pinned"
+    ]
+    console().print(table(["metric", "value", "unit", "kind", "data", "n"], rows))
+    return 0
+
+
+def _protocol(name: str, model: Any) -> Any:
+    """The recipe's protocol where there is a recipe, else what suits the model."""
+    from tfgen import zoo
+    from tfgen.zoo.entries import locate
+
+    if not name.endswith(".keras") and (locate(name) / "recipe.yaml").is_file():
+        return zoo.read_recipe(name).protocol()
+    likelihood = getattr(model, "likelihood", None)
+    binary = likelihood is not None and likelihood.levels == 2 and likelihood.discrete
+    return zoo.Protocol(data="fashion_mnist", view="binarized" if binary else "8bit")
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Computes a card's numbers again and prints which hold.
+
+    Args:
+      options: name, metrics.
+
+    Returns:
+      code: 0 if all hold, else 1.
+    """
+    from tfgen import zoo
+    from tfgen.cli.show import Bar, console, table
+    from tfgen.zoo.cards import format_value
+
+    with Bar() as bar:
+        results = zoo.verify(options.name, metrics=options.metrics, progress=bar)
+    rows = []
+    for result in results:
+        expected, received = result["expected"], result["received"]
+        shown = [format_value(value[0] if isinstance(value, list) else value, 7) for value in (expected, received)]
+        shown = [f"{text}, ..." if isinstance(expected, list) else text for text in shown]
+        verdict = "[green]holds[/green]" if result["holds"] else f"[red]does not hold[/red] {result['note']}"
+        numbers = [*shown, f"{result['difference']:.1g}", f"{result['tolerance']:.1g}"]
+        rows.append([result["metric"], *numbers, verdict])
+    screen = console()
+    screen.print(table(["metric", "on the card", "computed now", "difference", "tolerance", ""], rows))
+    held = sum(result["holds"] for result in results)
+    print(f"{options.name}: {held} of {len(results)} numbers hold.")
+    return 0 if held == len(results) else 1
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Exports a model, with the serving kit unless it is not wanted.
+
+    Args:
+      options: name, directory, version, served_name, no_kit.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen import export
+
+    folder = export.saved_model(_load(options.name), options.directory, version=options.version)
+    print(f"Wrote {folder}")
+    if not options.no_kit:
+        try:
+            kit = export.serving_kit(options.directory, name=options.served_name)
+        except BaseException:
+            shutil.rmtree(folder)  # an argument that the kit refuses leaves nothing behind
+            raise
+        print(f"Wrote {kit}: `docker compose -f {kit}/compose.yaml up` starts TensorFlow Serving on it")
+    print(f"`tfgen serve {options.directory}` serves it on this machine")
+    return 0
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Serves exported models until Ctrl-C.
+
+    Args:
+      options: directory, name, rest_port, grpc_port, host.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen import serving
+
+    serving.serve(
+        options.directory,
+        name=options.name,
+        host=options.host,
+        rest_port=options.rest_port,
+        grpc_port=options.grpc_port,
+    )
+    return 0

@@ -1,0 +1,42 @@
+"""`tfgen train`: trains by a recipe, resumably."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["run_train"]
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Trains by a recipe and writes a whole entry.
+
+    Args:
+      options: recipe, directory, epochs, every_steps.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen import zoo
+    from tfgen.cli.show import Bar
+    from tfgen.zoo.cards import format_value
+
+    recipe = zoo.read_recipe(options.recipe)
+    directory = Path(options.directory or recipe["name"])
+    epochs = options.epochs or recipe["epochs"]
+    begun = (directory / "training" / "checkpoint.keras").exists()
+    data = recipe["data"]
+    print(
+        f"{'Going on with' if begun else 'Training'} {recipe['name']}: {epochs} epochs of {data['name']} {data['split']}.",
+        flush=True,
+    )
+    print(f"Ctrl-C stops it after the current step; checkpoints are in {directory / 'training'}.", flush=True)
+    with Bar() as bar:
+        folder = zoo.train(recipe, directory, every_steps=options.every_steps, epochs=options.epochs, progress=bar)
+    for number in zoo.card(folder)["metrics"]:
+        if number["kind"] != "pinned":
+            print(f"{number['metric']}: {format_value(number['value'])} {number['unit']}")
+    print(
+        f"Wrote {folder}. `tfgen sample {directory}` draws pictures; `tfgen.zoo.load({str(directory)!r})` loads it in Python."
+    )
+    return 0
