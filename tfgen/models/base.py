@@ -156,6 +156,8 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
             n = len(np.atleast_1d(label))
         seeds = random.as_row_seeds(seed, n)
         controls = self._check_controls({"label": label, "temperature": temperature, "truncation": truncation}, len(seeds))
+        if not len(seeds):
+            return np.zeros((0, *self.event_shape), np.float32)
         names = tuple(controls)
         draw = self._compiled(
             "sample:" + ",".join(names), lambda seeds, *values: self._sample_rows(seeds, dict(zip(names, values, strict=True)))

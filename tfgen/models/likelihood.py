@@ -59,6 +59,10 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, tf.float32)
+        with tf.control_dependencies([x]):  # the call that finds the data at its end must move no counter
+            return self._step(x, sample_weight)
+
+    def _step(self, x: tf.Tensor, sample_weight: tf.Tensor | None) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True)
             loss = self.optimizer.scale_loss(self._mean(values["loss"], sample_weight))

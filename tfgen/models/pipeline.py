@@ -62,6 +62,7 @@ def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[
         parts = validation if isinstance(validation, (tuple, list)) else (validation,)
         size = rest.pop("validation_batch_size", None) or batch_size
         rest["validation_data"] = evaluation_dataset(model, (*parts, None, None, None)[:3], size)
+    _refuse_nothing(triple[0])
     check_weights(model, triple)
     if _is_array(triple[0]):
         dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle)
@@ -109,6 +110,7 @@ def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> An
       ValueError: data that the model cannot take, in one sentence.
     """
     x = triple[0]
+    _refuse_nothing(x)
     check_weights(model, triple)
     if _is_array(x):
         dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle=False, resume=False)
@@ -146,6 +148,11 @@ def check_weights(model: Any, triple: Triple) -> None:
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, (np.ndarray, tf.Tensor, list)) or (hasattr(x, "__array__") and not isinstance(x, tf.data.Dataset))
+
+
+def _refuse_nothing(x: Any) -> None:
+    if x is None or isinstance(x, (str, bytes)):
+        raise ValueError(f"Expected `x` to be an array or a `tf.data.Dataset`. Received: x={x!r}")
 
 
 def _refuse_separate(triple: Triple) -> None:

@@ -96,6 +96,10 @@ class AdversarialModel(GenerativeModel, abc.ABC):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         real = tf.cast(real, tf.float32)
+        with tf.control_dependencies([real]):  # the call that finds the data at its end must move no counter
+            return self._step(real)
+
+    def _step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         latents = self._latents(self._training_seeds(tf.shape(real)[0]))
         with tf.GradientTape() as generator_tape:
             generated = self.generator(latents, training=True)
