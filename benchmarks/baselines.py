@@ -20,6 +20,7 @@ __all__ = [
     "keras_example_discriminator",
     "keras_example_generator",
     "keras_example_pixelcnn",
+    "plain_pixelcnn",
 ]
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -153,3 +154,39 @@ def keras_example_pixelcnn(
         x = PlainPixelConvolution("B", filters=filters, kernel_size=1, strides=1, activation="relu", padding="valid")(x)
     probabilities = layers.Conv2D(image_shape[2], 1, activation="sigmoid")(x)
     return keras.Model(images, probabilities, name="pixelcnn")
+
+
+def plain_pixelcnn(
+    *, filters: int = 128, num_blocks: int = 5, image_shape: tuple[int, int, int] = IMAGE_SHAPE, outputs: int = 1
+) -> keras.Model:
+    """Builds the same network with the activations before the convolutions, as in the paper and in `tfgen.PixelCNN`.
+
+    Args:
+      filters: channels of every layer; half as many inside a residual block.
+      num_blocks: number of residual blocks.
+      image_shape: (height, width, channels).
+      outputs: logits per pixel.
+    """
+    images = keras.Input(image_shape)
+    x = layers.Rescaling(2.0, offset=-1.0)(images)
+    x = PlainPixelConvolution("A", filters=filters, kernel_size=7, padding="same")(x)
+    for _ in range(num_blocks):
+        y = layers.Conv2D(filters // 2, 1)(layers.ReLU()(x))
+        y = PlainPixelConvolution("B", filters=filters // 2, kernel_size=3, padding="same")(layers.ReLU()(y))
+        y = layers.Conv2D(filters, 1)(layers.ReLU()(y))
+        x = layers.add([x, y])
+    for _ in range(2):
+        x = layers.Conv2D(filters, 1)(layers.ReLU()(x))
+    return keras.Model(images, layers.Conv2D(outputs, 1)(layers.ReLU()(x)), name="plain_pixelcnn")
+
+
+def copy_weights(model: Any, plain: keras.Model) -> None:
+    """Copies a `tfgen.PixelCNN`'s weights into a `plain_pixelcnn` of the same size, so that both compute the same numbers."""
+    convolutions = [layer for layer in plain.layers if isinstance(layer, (PlainPixelConvolution, layers.Conv2D))]
+    for target, source in zip(convolutions, model.network._layers_in_order(), strict=True):
+        target = getattr(target, "conv", target)
+        kernel = np.zeros(target.kernel.shape, np.float32)
+        half = np.asarray(source.masked_kernel())
+        kernel[: half.shape[0]] = half
+        target.kernel.assign(kernel)
+        target.bias.assign(source.bias)

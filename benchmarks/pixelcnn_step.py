@@ -1,0 +1,101 @@
+"""One training step of the PixelCNN of the Keras examples, batch 64, and both networks' nats after as many steps on real images."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.common import in_turns, print_machine, print_table  # first: sets TensorFlow's log level
+
+import keras  # isort: skip
+import numpy as np  # isort: skip
+import tensorflow as tf  # isort: skip
+
+import tfgen
+from benchmarks.baselines import keras_example_pixelcnn, plain_pixelcnn
+from tfgen.precision import fastest_policy
+
+BATCH_SIZE = 64
+STEPS = 400
+
+
+def plain_script(post_activation: bool) -> keras.Model:
+    """Builds a plain Keras model compiled as the example compiles its own."""
+    model = keras_example_pixelcnn() if post_activation else plain_pixelcnn()
+    model.compile(optimizer=keras.optimizers.Adam(5e-4), loss=keras.losses.BinaryCrossentropy(from_logits=not post_activation))
+    return model
+
+
+def ours(policy: str) -> tfgen.PixelCNN:
+    """Builds the same network as a `tfgen.PixelCNN`."""
+    model = tfgen.PixelCNN((28, 28, 1), filters=64, blocks=5, kernel_size=7, head=128, dtype=policy)
+    model.compile(keras.optimizers.Adam(5e-4))
+    return model
+
+
+def binary_batches(images: np.ndarray, with_targets: bool) -> Any:
+    """Repeats batches of binary images; the plain script wants them as targets too."""
+    data = tf.data.Dataset.from_tensor_slices(images).batch(BATCH_SIZE, drop_remainder=True).repeat().prefetch(2)
+    return data.map(lambda x: (x, x)) if with_targets else data
+
+
+def stepper(model: keras.Model, images: np.ndarray) -> Callable[[], None]:
+    """Returns a function that makes one step exactly as `fit` does, and waits for it."""
+    model.make_train_function()
+    batches = iter(binary_batches(images, not isinstance(model, tfgen.PixelCNN)))
+
+    def step() -> None:
+        float(model.train_function(batches)["loss"])
+
+    return step
+
+
+def nats(model: keras.Model, images: np.ndarray) -> float:
+    """Measures the mean negative log-probability of images, in nats."""
+    if isinstance(model, tfgen.PixelCNN):
+        return -float(model.log_prob(images).mean())
+    logits = model.predict(images, batch_size=100, verbose=0)
+    return float(tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(images, logits), axis=[1, 2, 3]).numpy().mean())
+
+
+def compare_nats(policy: str) -> None:
+    """Trains both forms for as many steps on the same batches and prints their nats on images neither has seen."""
+    images = tfgen.data.binarize(*_pixels("train"))
+    held_out = tfgen.data.binarize(*_pixels("test"))
+    rows = []
+    for name, build in (("plain Keras, float32", lambda: plain_script(False)), (f"tfgen.PixelCNN, {policy}", lambda: ours(policy))):
+        keras.utils.set_random_seed(0)
+        model = build()
+        model.fit(binary_batches(images, not isinstance(model, tfgen.PixelCNN)), steps_per_epoch=STEPS, epochs=1, verbose=0)
+        rows.append([name, STEPS, f"{nats(model, held_out):.2f}"])
+    print_table(["network", "steps", "nats on the bundled test images, binarized"], rows)
+
+
+def _pixels(split: str) -> tuple[np.ndarray, np.ndarray]:
+    pixels = tfgen.data.arrays("fashion_mnist_small", split)[0] / np.float32(255)
+    return pixels, tfgen.random.row_seeds(0, len(pixels))
+
+
+def main() -> None:
+    """Prints the tables."""
+    policy = fastest_policy()
+    print("## PixelCNN of the Keras examples: one training step, batch 64\n")
+    print_machine()
+    images = np.asarray(tfgen.data.binarize(*_pixels("train")))
+    contestants = {
+        "plain Keras, float32 (activations first, as in the paper)": plain_script(False),
+        "plain Keras, float32 (the example to the letter)": plain_script(True),
+        "tfgen.PixelCNN, float32": ours("float32"),
+    }
+    if policy != "float32":
+        contestants[f"tfgen.PixelCNN, precision auto: {policy}"] = ours(policy)
+    times = in_turns({name: stepper(model, images) for name, model in contestants.items()}, rounds=10)
+    baseline = next(iter(times.values()))
+    print_table(["step", "ms", "times as fast"], [[name, time, f"{baseline / time:.2f}"] for name, time in times.items()])
+    if "--no-nats" not in sys.argv:
+        compare_nats(policy)
+
+
+if __name__ == "__main__":
+    main()
