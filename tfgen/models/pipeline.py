@@ -65,7 +65,7 @@ def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[
     _refuse_nothing(triple[0])
     check_weights(model, triple)
     if _is_array(triple[0]):
-        dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle)
+        dataset = _array_batches(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle)
     elif isinstance(triple[0], tf.data.Dataset):
         _refuse_separate(triple)
         dataset = data.resumable(triple[0])
@@ -113,7 +113,7 @@ def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> An
     _refuse_nothing(x)
     check_weights(model, triple)
     if _is_array(x):
-        dataset = _array_batches(model, triple, batch_size or _DEFAULT_BATCH, shuffle=False, resume=False)
+        dataset = _array_batches(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False)
     elif isinstance(x, tf.data.Dataset):
         _refuse_separate(triple)
         _peek(model, x)

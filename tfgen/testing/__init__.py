@@ -6,7 +6,7 @@ Register a model once, as a `Case`, and check it with `run(case)`, or line by li
 from __future__ import annotations
 
 from tfgen.testing.case import Case
-from tfgen.testing.devices import two_devices
+from tfgen.testing.devices import two_devices, two_replicas
 from tfgen.testing.suite import LINES, check, lines_of, run
 
-__all__ = ["LINES", "Case", "check", "lines_of", "run", "two_devices"]
+__all__ = ["LINES", "Case", "check", "lines_of", "run", "two_devices", "two_replicas"]

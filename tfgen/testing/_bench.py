@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfgen.models.configuration import seed_generators
 from tfgen.testing.case import Case
 
-__all__ = ["BATCH", "ROWS", "Bench", "ContractError", "close", "expect", "optimizers", "refuses", "same", "set_state", "state_of"]
+__all__ = ["BATCH", "ROWS", "Bench", "ContractError", "close", "expect", "optimizers", "refuses", "same", "set_state", "state_of", "to_array"]
 
 ROWS, BATCH = 12, 4
 State = dict[str, np.ndarray]
@@ -59,9 +59,14 @@ def _variables(model: Any) -> dict[str, Any]:
     return found
 
 
+def to_array(variable: Any) -> np.ndarray:
+    """Copies a Keras or TensorFlow variable's value."""
+    return tf.convert_to_tensor(getattr(variable, "value", variable)).numpy().copy()
+
+
 def state_of(model: Any) -> State:
     """Copies everything that training changes."""
-    return {name: np.array(keras.ops.convert_to_numpy(variable)) for name, variable in _variables(model).items()}
+    return {name: to_array(variable) for name, variable in _variables(model).items()}
 
 
 def set_state(model: Any, state: State) -> None:
@@ -83,7 +88,7 @@ def same(one: State, other: State, what: str) -> None:
 def close(one: Any, other: Any, tolerance: float, what: str) -> None:
     """Expects numbers, or nested structures of them, to agree within a tolerance, relative above 1."""
     for a, b in zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True):
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        a, b = (np.asarray(v.value if isinstance(v, keras.Variable) else v, np.float64) for v in (a, b))
         expect(a.shape == b.shape, f"{what}: shapes {a.shape} and {b.shape}")
         expect(np.all(np.isfinite(a)) and np.all(np.isfinite(b)), f"{what}: not finite")
         expect(not a.size or _distance(a, b) <= tolerance, f"{what}: differs by {_distance(a, b):.3g}, more than {tolerance}")

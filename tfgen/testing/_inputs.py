@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.testing._bench import BATCH, Bench, close, expect, optimizers, refuses, same, set_state, state_of
+from tfgen.testing._bench import BATCH, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
 from tfgen.testing._lines import line
 
 
@@ -31,8 +31,8 @@ def stock_callbacks(bench: Bench) -> None:
     for name, optimizer in optimizers(model).items():
         close(float(optimizer.learning_rate) / rates[name], 1 / 40, 1e-5, f"learning rate of `{name}`, relative to its start")
     first = keras.saving.load_model(bench.folder / "epoch-1.keras")
-    best = [keras.ops.convert_to_numpy(v) for v in first.trainable_variables]
-    close([keras.ops.convert_to_numpy(v) for v in model.trainable_variables], best, 0.0, "EarlyStopping's best weights")
+    best = [to_array(v) for v in first.trainable_variables]
+    close([to_array(v) for v in model.trainable_variables], best, 0.0, "EarlyStopping's best weights")
     expect(list((bench.folder / "logs").rglob("events.out.*")), "TensorBoard wrote nothing")
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, set_state, state_of
+from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, set_state, state_of, to_array
 from tfgen.testing._lines import line
-from tfgen.testing.devices import two_devices
+from tfgen.testing.devices import two_replicas
 
 _RATE = 1e-3
 
@@ -60,7 +59,7 @@ def _half_precision(bench: Bench, model: Any, tolerance: float) -> None:
 def set_weights(model: Any, source: Any) -> None:
     """Copies all weights and counters, by place, from a model built alike."""
     for variable, value in zip(model.weights, source.weights, strict=True):
-        variable.assign(keras.ops.convert_to_numpy(value))
+        variable.assign(to_array(value))
 
 
 def _scaled_steps(bench: Bench) -> None:
@@ -69,15 +68,15 @@ def _scaled_steps(bench: Bench) -> None:
     for dtype in ("float32", "mixed_float16"):
         model = bench.build(dtype=dtype)
         model.compile(**{name: keras.optimizers.SGD(_RATE) for name in optimizers(bench.model)})
-        before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        before = [to_array(v) for v in model.trainable_variables]
         bench.fit(model, steps_per_epoch=1)
-        after = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        after = [to_array(v) for v in model.trainable_variables]
         steps.append(np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)]))
     norm = float(np.linalg.norm(steps[0]))
     expect(norm > 0, "an SGD step moves nothing")
     distance = float(np.linalg.norm(steps[1] - steps[0])) / norm
     expect(distance < 0.2, f"a float16 step differs from the float32 step by {distance:.3g} of its length: is the loss scaled?")
-    still = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    still = [to_array(v) for v in model.trainable_variables]
     for optimizer in optimizers(model).values():
         optimizer.dynamic_scale.assign(2.0**120)
     bench.fit(model, steps_per_epoch=1)
@@ -109,13 +108,13 @@ def _five(bench: Bench) -> int:
 
 
 def _trained(model: Any) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(v) for v in model.weights]
+    return [to_array(v) for v in model.weights]
 
 
 def _mirrored(bench: Bench) -> Any:
     """Builds the bench's model on two replicas, with the same initial weights."""
     initial = bench.initial
-    with tf.distribute.MirroredStrategy(two_devices()).scope():
+    with two_replicas().scope():
         model = bench.build()
         model.compile()
     set_state(model, initial)

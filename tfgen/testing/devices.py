@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import tensorflow as tf
 
-__all__ = ["two_devices"]
+__all__ = ["two_devices", "two_replicas"]
 
 
 def two_devices() -> list[str]:
@@ -31,3 +33,21 @@ def two_devices() -> list[str]:
                 f"in `conftest.py` for example. Received: {error}"
             ) from error
     return ["CPU:0", "CPU:1"]
+
+
+@cache
+def two_replicas() -> tf.distribute.MirroredStrategy:
+    """Makes the process's one strategy over the two logical devices.
+
+    TensorFlow numbers the collective operations of each `MirroredStrategy` from the same start, so those of a second one in the same
+    process are taken for those of the first, and fail with "Shape mismatch in the collective instance".
+
+    Returns:
+      strategy: the same object each time.
+
+    Example:
+      >>> import tfgen.testing
+      >>> tfgen.testing.two_replicas().num_replicas_in_sync
+      2
+    """
+    return tf.distribute.MirroredStrategy(two_devices())
