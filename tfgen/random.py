@@ -48,8 +48,8 @@ def row_seeds(seed: int, n: int) -> np.ndarray:
     """Derives one seed per row from one seed for a whole call.
 
     `row_seeds(seed, n)[i] = mix(mix(seed + G) + (i + 1) * G) >> 11`, modulo 2**64, where `G = 0x9E3779B97F4A7C15` and
-    `mix(v)` is `v ^= v >> 30; v *= 0xBF58476D1CE4E5B9; v ^= v >> 27; v *= 0x94D049BB133111EB; v ^= v >> 31`. Plain integers, so a
-    client in any language can repeat it. Row i does not depend on n.
+    `mix(v)` is `v ^= v >> 30; v *= 0xBF58476D1CE4E5B9; v ^= v >> 27; v *= 0x94D049BB133111EB; v ^= v >> 31`. Plain integers,
+    so a client in any language can repeat it. Row i does not depend on n.
 
     Args:
       seed: any integer.
@@ -174,7 +174,8 @@ def row_keys(*parts: Any) -> tf.Tensor:
 def uniform(seeds: tf.Tensor, shape: Sequence[int], stream: int = 0) -> tf.Tensor:
     """Draws uniform numbers, each row from its own seed alone.
 
-    `u[b, j] = (mix(mix(seed_b + G * (stream + 1)) + (j + 1) * G) >> 40) * 2**-24 + 2**-25`: 24 random bits, strictly inside (0, 1).
+    `u[b, j] = (mix(mix(seed_b + G * (stream + 1)) + (j + 1) * G) >> 40) * 2**-24 + 2**-25`, at most
+    `1 - 2**-24`: 24 random bits, strictly inside (0, 1).
 
     Args:
       seeds: (batch,) int64, one seed per row.
@@ -195,7 +196,8 @@ def uniform(seeds: tf.Tensor, shape: Sequence[int], stream: int = 0) -> tf.Tenso
     with np.errstate(over="ignore"):
         counters = (np.arange(1, size + 1, dtype=np.uint64) * np.uint64(_GAMMA)).view(np.int64)
     bits = _shift_right(_mix(key[:, None] + tf.constant(counters)[None, :]), 40)
-    values = tf.cast(bits, tf.float32) * 2.0**-24 + 2.0**-25
+    # the largest of them rounds to 1 in float32, whose normal quantile is infinite
+    values = tf.minimum(tf.cast(bits, tf.float32) * 2.0**-24 + 2.0**-25, 1.0 - 2.0**-24)
     return tf.reshape(values, tf.concat([tf.shape(seeds), tf.constant(list(shape), tf.int32)], 0))
 
 
