@@ -1,4 +1,5 @@
-"""Drawing 100 images of 28x28 from the 128-channel PixelCNN: caches, against the plain network's pass and one pass per pixel."""
+"""Drawing 100 images of 28x28 from the 128-channel PixelCNN: caches, against the plain network's pass and one pass per
+pixel."""
 
 from __future__ import annotations
 
@@ -57,9 +58,7 @@ def measure(likelihood: str, rows: int) -> list[object]:
     copy_weights(model, plain)
     images = tf.random.stateless_uniform([rows, 28, 28, 1], [0, 2])
     seeds = tfgen.random.row_seeds(0, rows)
-    times = in_turns(
-        {"pass": pass_of(plain, images), "cached": lambda: model.sample(seed=seeds, batch_size=rows)}, rounds=5
-    )
+    times = in_turns({"pass": pass_of(plain, images), "cached": lambda: model.sample(seed=seeds, batch_size=rows)}, rounds=5)
     naive = naive_seconds(model, rows)
     drawn = model.sample(seed=seeds[:2])
     zeros = tf.zeros((2, 28, 28, 1))

@@ -1,4 +1,5 @@
-"""One training step of the PixelCNN of the Keras examples, batch 64, and both networks' nats after as many steps on real images."""
+"""One training step of the PixelCNN of the Keras examples, batch 64, and both networks' nats after as many steps on real
+images."""
 
 from __future__ import annotations
 
@@ -64,7 +65,10 @@ def compare_nats(policy: str) -> None:
     images = tfgen.data.binarize(*_pixels("train"))
     held_out = tfgen.data.binarize(*_pixels("test"))
     rows = []
-    for name, build in (("plain Keras, float32", lambda: plain_script(False)), (f"tfgen.PixelCNN, {policy}", lambda: ours(policy))):
+    for name, build in (
+        ("plain Keras, float32", lambda: plain_script(False)),
+        (f"tfgen.PixelCNN, {policy}", lambda: ours(policy)),
+    ):
         keras.utils.set_random_seed(0)
         model = build()
         model.fit(binary_batches(images, not isinstance(model, tfgen.PixelCNN)), steps_per_epoch=STEPS, epochs=1, verbose=0)

@@ -30,7 +30,8 @@ def processor_flags() -> frozenset[str]:
 def fastest_policy(precision: str = "auto") -> str:
     """Turns a recipe's `precision` into the name of a Keras dtype policy.
 
-    "auto" is bfloat16 where the hardware multiplies it natively: processors with AMX (2.7 times faster training steps measured) or
+    "auto" is bfloat16 where the hardware multiplies it natively: processors with AMX (2.7 times faster training steps
+    measured) or
     AVX512-BF16 (2 times), and GPUs of compute capability 8.0 or newer; float32 elsewhere, where bfloat16 is emulated and
     slower. float16 is never chosen: it needs loss scaling and no processor trains faster in it.
 

@@ -60,8 +60,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.load_weights(self.path)
         except Exception as error:
             raise ValueError(
-                f"The checkpoint in {self.directory} does not fit this model; train into another directory, or delete the file to "
-                f"start anew. Received: {self.path}: {error}"
+                f"The checkpoint in {self.directory} does not fit this model; train into another directory, or delete "
+                f"the file to start anew. Received: {self.path}: {error}"
             ) from error
         done = int(self.model.epoch.numpy()) - begun
         if done < 0:

@@ -165,7 +165,8 @@ class Categorical(Likelihood):
 class DiscretizedLogistic(Likelihood):
     """A logistic density integrated over each grey level, so that the probabilities of all levels sum to one.
 
-    `P(x) = sigmoid((x + h - loc) / scale) - sigmoid((x - h - loc) / scale)`, with h half a level, minus infinity below the lowest level
+    `P(x) = sigmoid((x + h - loc) / scale) - sigmoid((x - h - loc) / scale)`, with h half a level, minus infinity below the
+    lowest level
     and plus infinity above the highest. A probability is at most 1, so a constant background cannot run off.
 
     Args:
@@ -185,7 +186,7 @@ class DiscretizedLogistic(Likelihood):
 
     num_parameters = 2
 
-    def __init__(self, levels: int = 256, min_scale: float = 1e-3) -> None:
+    def __init__(self, levels: int = 256, *, min_scale: float = 1e-3) -> None:
         if levels < 2 or min_scale <= 0:
             raise ValueError(
                 f"Expected at least 2 levels and a positive `min_scale`. Received: levels={levels}, min_scale={min_scale}"
@@ -223,7 +224,8 @@ class Normal(Likelihood):
     """A Gaussian with learned mean and scale for each colour value.
 
     On raw 8-bit images its density runs off to infinity at constant pixels. So images are dequantised uniformly,
-    `y = (255 x + u) / 256`, and `log_prob` reports `log p(y) - log 256`, whose mean over u is a lower bound on the log-probability of the
+    `y = (255 x + u) / 256`, and `log_prob` reports `log p(y) - log 256`, whose mean over u is a lower bound on the
+    log-probability of the
     8-bit value (Theis, van den Oord, Bethge, 2016, arXiv 1511.01844). With `levels=None` the data is taken as truly
     continuous; then only the floor of the scale bounds the density.
 
@@ -240,7 +242,7 @@ class Normal(Likelihood):
 
     num_parameters = 2
 
-    def __init__(self, levels: int | None = 256, min_scale: float = 1e-3) -> None:
+    def __init__(self, levels: int | None = 256, *, min_scale: float = 1e-3) -> None:
         if (levels is not None and levels < 2) or min_scale <= 0:
             raise ValueError(
                 f"Expected at least 2 levels (or None) and a positive `min_scale`. Received: levels={levels}, min_scale={min_scale}"

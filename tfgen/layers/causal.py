@@ -161,7 +161,7 @@ class CausalConv2D(keras.layers.Layer):
         if self.kernel_size == 1:
             return state
         rows, reach, dilation = state["rows"], self.reach, self.dilation
-        width, batch = rows.shape[1], tf.shape(rows)[2]
+        width, batch = int(rows.shape.as_list()[1]), tf.shape(rows)[2]
         kernel = self.masked_kernel(tf.float32)
         above = tf.zeros((width * batch, self.filters)) + self.bias
         padded = tf.pad(rows[::dilation], [[0, 0], [reach * dilation] * 2, [0, 0], [0, 0]])
@@ -187,7 +187,11 @@ class CausalConv2D(keras.layers.Layer):
         return {**state, "rows": tf.concat([state["rows"][1:], finished[None]], 0)}
 
     def step_kernel(self) -> tf.Tensor:
-        """Returns the taps of the position's own row as one matrix, `(visible taps * inputs, filters)`, left to right."""
+        """Lays out the visible taps of the position's own row, left to right.
+
+        Returns:
+          kernel: (visible taps * inputs, filters) float32.
+        """
         kernel = self.masked_kernel(tf.float32)[-1]
         visible = self.reach + (self.mask == "B" or self.channels > 1)
         return tf.reshape(kernel[:visible], (visible * kernel.shape[1], self.filters))

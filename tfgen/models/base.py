@@ -1,4 +1,5 @@
-"""What every generative model of the library is: an ordinary Keras model that also samples, counts its steps and exports itself."""
+"""What every generative model of the library is: an ordinary Keras model that also samples, counts its steps and exports
+itself."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _ROWS_AT_ONCE = 256
 class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc]
     """Abstract base of all families.
 
-    A subclass builds every network in its constructor, calls `self._finish(event_shape)` last, lists its constructor's arguments
+    A subclass builds every network in its constructor, calls `self._finish(event_shape)` last, lists its constructor's
+    arguments
     in `arguments` (attributes of the same names), and gives `_sample_rows`. The family bases add objectives.
 
     All noise of training is keyed by (seed, step, row of the global batch), so the three counters below are the whole random
@@ -34,7 +36,8 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
     Args:
       seed: fixes training noise and the order of the data; weights are initialised by Keras's own generator
         (`keras.utils.set_random_seed`).
-      ema: decay per step of the averaged copy of the weights that sampling, evaluation and export use, in (0, 1); None for no copy.
+      ema: decay per step of the averaged copy of the weights that sampling, evaluation and export use, in (0, 1); None for
+        no copy.
       name: Keras's name.
       dtype: Keras's dtype policy.
     """
@@ -56,7 +59,9 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         self.step = self.add_weight(name="step", shape=(), **counters)
         self.epoch = self.add_weight(name="epoch", shape=(), **counters)
         self.batch = self.add_weight(name="batch", shape=(), **counters)
-        self._evaluation_batch = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self._evaluation_batch = tf.Variable(
+            0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
         self._trackers: dict[str, keras.metrics.Mean] = {}
         self._compiled_functions: dict[str, Callable[..., Any]] = {}
 
@@ -139,7 +144,8 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
 
         Args:
           n: number of examples; a list of seeds or labels fixes it too.
-          seed: one integer for the call (row i then has `tfgen.random.row_seeds(seed, n)[i]`), one per row, or None for a fresh one.
+          seed: one integer for the call (row i then has `tfgen.random.row_seeds(seed, n)[i]`), one per row, or None for a
+            fresh one.
           label: conditional models only; one class per row.
           temperature: positive, one or one per row; below 1 draws likelier examples. Not every model has it.
           truncation: positive, one or one per row; bounds the latents' magnitude. Not every model has it.
@@ -172,10 +178,14 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
                 continue
             if name not in self.sampling_controls:
                 known = ", ".join(self.sampling_controls) or "none"
-                raise ValueError(f"{type(self).__name__} has no `{name}`. Sampling controls of this model: {known}. Received: {name}={value}")
+                raise ValueError(
+                    f"{type(self).__name__} has no `{name}`. Sampling controls of this model: {known}. Received: {name}={value}"
+                )
             array = np.asarray(value)
             if array.ndim > 1 or (array.ndim == 1 and len(array) != n):
-                raise ValueError(f"Expected one `{name}`, or one for each of the {n} rows. Received: {name} of shape {array.shape}")
+                raise ValueError(
+                    f"Expected one `{name}`, or one for each of the {n} rows. Received: {name} of shape {array.shape}"
+                )
             controls[name] = self._check_control(name, np.broadcast_to(array, (n,)))
         return controls
 

@@ -53,7 +53,9 @@ def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tup
     """
     received = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
     if received != (inputs, outputs):
-        raise ValueError(f"Expected `{name}` to go from {inputs} to {outputs} for each row. Received: from {received[0]} to {received[1]}")
+        raise ValueError(
+            f"Expected `{name}` to go from {inputs} to {outputs} for each row. Received: from {received[0]} to {received[1]}"
+        )
 
 
 def to_config(model: Any) -> dict[str, Any]:

@@ -44,7 +44,11 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
 
     @abc.abstractmethod
     def default_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns the optimizer of the paper."""
+        """Makes the optimizer of the paper.
+
+        Returns:
+          optimizer: a fresh one.
+        """
 
     @abc.abstractmethod
     def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:

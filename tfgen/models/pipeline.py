@@ -83,7 +83,9 @@ def _with_steps(dataset: tf.data.Dataset, steps: int | None, rest: dict[str, Any
     rest["shuffle"] = False  # Keras warns about its default when it is given a data set
     if size == tf.data.INFINITE_CARDINALITY:
         if steps is None:
-            raise ValueError("This data set never ends. Pass `steps_per_epoch=...` to say how long an epoch is. Received: steps_per_epoch=None")
+            raise ValueError(
+                "This data set never ends. Pass `steps_per_epoch=...` to say how long an epoch is. Received: steps_per_epoch=None"
+            )
         return FitPlan(dataset, cumulative_steps=steps, keywords={**rest, "steps_per_epoch": steps})
     if steps is not None:
         if 0 <= size < steps:
@@ -113,7 +115,9 @@ def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> An
     _refuse_nothing(x)
     check_weights(model, triple)
     if _is_array(x):
-        dataset = _array_batches(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False)
+        dataset = _array_batches(
+            model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False
+        )
     elif isinstance(x, tf.data.Dataset):
         _refuse_separate(triple)
         _peek(model, x)
@@ -140,7 +144,9 @@ def check_weights(model: Any, triple: Triple) -> None:
     if weights is None:
         return
     if not model.accepts_sample_weight:
-        raise ValueError(f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight")
+        raise ValueError(
+            f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight"
+        )
     array = np.asarray(weights)
     if array.shape != (len(triple[0]),) or not np.isfinite(array.astype(np.float64)).all():
         raise ValueError(f"Expected `sample_weight` to be one finite number per row. Received: shape {array.shape}")
@@ -157,7 +163,9 @@ def _refuse_nothing(x: Any) -> None:
 
 def _refuse_separate(triple: Triple) -> None:
     if triple[1] is not None or triple[2] is not None:
-        raise ValueError("A data set carries its own labels and weights: expected `y=None` and `sample_weight=None` beside it. Received: both")
+        raise ValueError(
+            "A data set carries its own labels and weights: expected `y=None` and `sample_weight=None` beside it. Received: both"
+        )
 
 
 def _peek(model: Any, dataset: tf.data.Dataset) -> None:
@@ -216,7 +224,9 @@ def _split(triple: Triple, fraction: float) -> tuple[Triple, Triple]:
 
 def _weigh_classes(triple: Triple, class_weight: dict[int, float]) -> Triple:
     if triple[1] is None or not _is_array(triple[0]):
-        raise ValueError("`class_weight` needs arrays with integer labels: pass `y=`, or put weights into the data set. Received: class_weight")
+        raise ValueError(
+            "`class_weight` needs arrays with integer labels: pass `y=`, or put weights into the data set. Received: class_weight"
+        )
     labels = np.asarray(triple[1])
     weights = np.asarray([class_weight.get(int(label), 1.0) for label in labels], np.float32)
     return triple[0], labels, weights if triple[2] is None else weights * np.asarray(triple[2], np.float32)

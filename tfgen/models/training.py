@@ -61,9 +61,12 @@ class TrainingMixin:
           **keywords: `run_eagerly`, `steps_per_execution`, `jit_compile`, as in Keras.
 
         Raises:
-          ValueError: a loss or metrics are given (the objective is the model's own), or an optimizer that cannot be resumed exactly.
+          ValueError: a loss or metrics are given (the objective is the model's own), or an optimizer that cannot be
+            resumed exactly.
         """
-        optimizer = check_optimizer(self.default_optimizer() if optimizer is None else keras.optimizers.get(optimizer), "optimizer")
+        optimizer = check_optimizer(
+            self.default_optimizer() if optimizer is None else keras.optimizers.get(optimizer), "optimizer"
+        )
         self._compile_keras(**keywords)
         with self.distribute_strategy.scope():
             self.optimizer = loss_scaled(optimizer, self.dtype_policy)
@@ -96,15 +99,23 @@ class TrainingMixin:
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles with what `get_compile_config` returned; the optimizers' slots are loaded by Keras afterwards."""
-        self.compile(**{
-            name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
-            for name, value in config.items()
-        })
+        self.compile(
+            **{
+                name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+                for name, value in config.items()
+            }
+        )
 
     # ---- fit, evaluate, predict ----
 
     def fit(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", **keywords: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        **keywords: Any,
     ) -> keras.callbacks.History:
         """Trains the model as `keras.Model.fit` does, with a data order that a resumed run repeats.
 
@@ -146,11 +157,18 @@ class TrainingMixin:
                 raise
 
     def evaluate(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None, **keywords: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        **keywords: Any,
     ) -> Any:
         """Computes the model's metrics over all rows, as `keras.Model.evaluate` does.
 
-        The noise of an evaluation is keyed by the model's seed and the row: the same call gives the same numbers, and training's
+        The noise of an evaluation is keyed by the model's seed and the row: the same call gives the same numbers, and
+        training's
         noise is not advanced. With several replicas the last batch is padded, and the padding is left out of every mean.
 
         Args:
@@ -171,9 +189,7 @@ class TrainingMixin:
         if "_use_cached_eval_dataset" not in keywords:  # `fit` has prepared its validation data already
             x = pipeline.evaluation_dataset(self, (x, y, sample_weight), batch_size)
             y = batch_size = sample_weight = None
-        return keras.Model.evaluate(
-            self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **keywords
-        )
+        return keras.Model.evaluate(self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **keywords)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **keywords: Any) -> Any:
         """Computes what calling the model computes, over all rows, as `keras.Model.predict` does.
@@ -199,11 +215,13 @@ class TrainingMixin:
 
     def predict_step(self, data: Any) -> Any:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(x, training=False)
+        return self(x, training=False)  # type: ignore[operator]
 
     def _assert_compiled(self, method: str) -> None:
         if not self.compiled:
-            raise ValueError(f"Call `model.compile()` before `model.{method}(...)`; without arguments it uses the paper's optimizers.")
+            raise ValueError(
+                f"Call `model.compile()` before `model.{method}(...)`; without arguments it uses the paper's optimizers."
+            )
 
     def _mean(self, per_example: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
         """Averages over the global batch: replicas add up their gradients, so each divides by the global size."""

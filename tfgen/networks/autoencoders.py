@@ -18,7 +18,8 @@ def convolutional_encoder(
 ) -> keras.Model:
     """Builds an encoder of strided convolutions: images to `outputs` numbers.
 
-    `y = dense(relu(dense(flatten(relu(conv(... relu(conv(2 x - 1))))))))`: three 4x4 and 3x3 convolutions, the first two of stride 2.
+    `y = dense(relu(dense(flatten(relu(conv(... relu(conv(2 x - 1))))))))`: three 4x4 and 3x3 convolutions, the first two
+    of stride 2.
 
     Args:
       image_shape: (height, width, channels).

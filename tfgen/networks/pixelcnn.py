@@ -25,34 +25,81 @@ class CausalNetwork(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def initial_state(self, batch: tf.Tensor, width: int) -> Any:
-        """Makes the caches of an empty image for `batch` rows and a static `width`."""
+        """Makes the caches of an empty image.
+
+        Args:
+          batch: number of rows of the batch, a scalar.
+          width: width of the image, static.
+
+        Returns:
+          state: a nested structure of tensors.
+        """
 
     @abc.abstractmethod
     def prepare_step(self) -> Any:
-        """Computes what every step needs and no step changes: masked kernels."""
+        """Computes what every step needs and no step changes: masked kernels.
+
+        Returns:
+          prepared: a nested structure of tensors.
+        """
 
     @abc.abstractmethod
     def start_row(self, state: Any) -> Any:
-        """Computes, for a whole row at once, what the rows above contribute."""
+        """Computes, for a whole row at once, what the rows above contribute.
+
+        Args:
+          state: the caches, the row above finished.
+
+        Returns:
+          state: the caches of the row that begins.
+        """
 
     @abc.abstractmethod
     def step(self, x: tf.Tensor, state: Any, column: tf.Tensor, prepared: Any) -> tuple[tf.Tensor, Any]:
-        """Computes one position: `x` is (batch, channels), in [0, 1]; returns (batch, outputs) and the new state."""
+        """Computes one position.
+
+        Args:
+          x: (batch, channels) in [0, 1]; channels that are not yet drawn may hold anything.
+          state: the caches of the current row.
+          column: the position's column, a scalar.
+          prepared: what `prepare_step` returned.
+
+        Returns:
+          outputs: (batch, outputs) float32.
+          state: the new caches.
+        """
 
     @abc.abstractmethod
     def commit(self, x: tf.Tensor, state: Any, column: tf.Tensor) -> Any:
-        """Writes the drawn pixel `x`, (batch, channels), into the caches; `step` had to run before all of it was known."""
+        """Writes the drawn pixel into the caches: `step` had to run before all of it was known.
+
+        Args:
+          x: (batch, channels) in [0, 1].
+          state: the caches that the last `step` of this position returned.
+          column: the position's column, a scalar.
+
+        Returns:
+          state: the caches for the next position.
+        """
 
     @abc.abstractmethod
     def end_row(self, state: Any) -> Any:
-        """Files the finished row in the caches."""
+        """Files the finished row in the caches.
+
+        Args:
+          state: the caches after the last position of a row.
+
+        Returns:
+          state: the caches, ready for `start_row`.
+        """
 
 
 @keras.saving.register_keras_serializable("tfgen")
 class PixelCNNNetwork(CausalNetwork):
     """Masked convolutions with residual blocks: 7x7 mask A, then {ReLU, 1x1, ReLU, 3x3 mask B, ReLU, 1x1} blocks, then a head.
 
-    With `dilations`, the 3x3 convolution of block i has dilation `dilations[i % len(dilations)]`, which widens the receptive field at
+    With `dilations`, the 3x3 convolution of block i has dilation `dilations[i % len(dilations)]`, which widens the
+    receptive field at
     no cost.
 
     Args:

@@ -25,7 +25,8 @@ def elbo(log_likelihood: tf.Tensor, kl: tf.Tensor, beta: tf.Tensor | float = 1.0
       >>> tfgen.objectives.elbo(tf.constant([-3.0]), tf.constant([1.0]), beta=2.0).numpy().tolist()
       [-5.0]
 
-    Reference: Kingma, Welling, 2014, Auto-encoding variational Bayes, arXiv 1312.6114, equation 3; Higgins et al., 2017, beta-VAE.
+    Reference: Kingma, Welling, 2014, Auto-encoding variational Bayes, arXiv 1312.6114, equation 3; Higgins et al., 2017,
+      beta-VAE.
     """
     return log_likelihood - beta * kl
 
@@ -48,7 +49,8 @@ def free_bits(kl: tf.Tensor, floor: float, mean: tf.Tensor | None = None) -> tf.
       >>> tfgen.objectives.free_bits(tf.constant([[0.1, 2.0]]), 0.5).numpy().tolist()
       [2.5]
 
-    Reference: Kingma et al., 2016, Improving variational inference with inverse autoregressive flow, arXiv 1606.04934, equation 15.
+    Reference: Kingma et al., 2016, Improving variational inference with inverse autoregressive flow, arXiv 1606.04934,
+      equation 15.
     """
     mean = tf.reduce_mean(kl, axis=0) if mean is None else mean
     above = tf.cast(mean > floor, kl.dtype)

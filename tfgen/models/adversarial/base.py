@@ -25,8 +25,10 @@ _LATENTS = 0  # the stream of noise that latents are drawn from
 class AdversarialModel(GenerativeModel, abc.ABC):
     """Abstract base of games between a generator and a discriminator.
 
-    One step updates the discriminator, then the generator against the updated discriminator, both on the same generated images: the
-    generator runs once. A subclass builds `self.generator` (latents to images in [0, 1]) and `self.discriminator` (images to one
+    One step updates the discriminator, then the generator against the updated discriminator, both on the same generated
+    images: the
+    generator runs once. A subclass builds `self.generator` (latents to images in [0, 1]) and `self.discriminator` (images
+    to one
     logit), sets `self.objective_pair` and calls `self._finish_players(image_shape)`.
 
     The metric "loss" is the sum of both players' losses; it says nothing of quality and is there for callbacks such as
@@ -55,7 +57,11 @@ class AdversarialModel(GenerativeModel, abc.ABC):
     # ---- optimizers ----
 
     def default_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns a fresh optimizer of the DCGAN paper, for either player."""
+        """Makes the optimizer of the DCGAN paper.
+
+        Returns:
+          optimizer: a fresh one, for either player.
+        """
         return keras.optimizers.Adam(2e-4, beta_1=0.5)
 
     def compile(self, generator_optimizer: Any = None, discriminator_optimizer: Any = None, **keywords: Any) -> None:
@@ -69,7 +75,11 @@ class AdversarialModel(GenerativeModel, abc.ABC):
         Raises:
           ValueError: one object for both players, a loss or metrics, or an optimizer that cannot be resumed exactly.
         """
-        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer and not isinstance(generator_optimizer, str):
+        if (
+            generator_optimizer is not None
+            and generator_optimizer is discriminator_optimizer
+            and not isinstance(generator_optimizer, str)
+        ):
             raise ValueError("Each player keeps its own moments: expected two optimizers. Received: one object for both")
         self._compile_keras(**keywords)
         players = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}

@@ -90,7 +90,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         return self._in_chunks(function, [self._as_batch(x)], batch_size)
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Predicts each pixel from those before it: the mean of `p(x[i] | x[<i])`, (batch, height, width, channels) in [0, 1]."""
+        """Predicts each pixel from those before it: the mean of `p(x[i] | x[<i])`, (batch, height, width, channels) in [0,
+        1]."""
         network = self.network if training else self.averaged_network
         return self.likelihood.mean(self._parameters(network(tf.cast(inputs, tf.float32), training=training)))
 
@@ -114,7 +115,12 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         return raster.naive(self.averaged_network, self._draw, images, observed, uniforms, temperature)
 
     def complete(
-        self, images: Any, observed_mask: Any, *, seed: int | Sequence[int] | None = None, temperature: float | None = None,
+        self,
+        images: Any,
+        observed_mask: Any,
+        *,
+        seed: int | Sequence[int] | None = None,
+        temperature: float | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
         """Fills in the pixels that are missing, in raster order.

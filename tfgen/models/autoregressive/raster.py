@@ -30,11 +30,13 @@ def cached(
     Returns:
       images: (batch, height, width, channels) float32.
     """
-    height, width, channels = images.shape[1:]
+    height, width, channels = map(int, images.shape.as_list()[1:])
     batch = tf.shape(images)[0]
     prepared = network.prepare_step()
     # time-major, so that a position's slice is contiguous
-    streams = [tf.reshape(tf.transpose(t, (1, 2, 0, 3)), (height * width, batch, channels)) for t in (images, observed, uniforms)]
+    streams = [
+        tf.reshape(tf.transpose(t, (1, 2, 0, 3)), (height * width, batch, channels)) for t in (images, observed, uniforms)
+    ]
 
     def pixel(position: tf.Tensor, column: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         given, known, u = (stream[position] for stream in streams)
@@ -82,7 +84,7 @@ def naive(
     Returns:
       images: (batch, height, width, channels) float32.
     """
-    height, width, channels = images.shape[1:]
+    height, width, channels = map(int, images.shape.as_list()[1:])
 
     def body(position: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         row, column = position // width, position % width

@@ -24,7 +24,8 @@ _EXPORTED_SAMPLES = 64
 
 
 class LatentVariableModel(LikelihoodModel, abc.ABC):
-    """Abstract base of models `p(x) = integral of p(x | z) p(z)`, `p(z) = N(0, 1)`, with a posterior `q(z | x) = N(loc, scale)`.
+    """Abstract base of models `p(x) = integral of p(x | z) p(z)`, `p(z) = N(0, 1)`, with a posterior `q(z | x) = N(loc,
+    scale)`.
 
     A subclass builds `self.encoder` (images to (batch, 2 * latent_dim): the mean, and the scale before a softplus) and
     `self.decoder` (latents to (batch, height, width, channels * num_parameters)), sets the objective's attributes and calls
@@ -139,9 +140,10 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
         return self._in_chunks(self._compiled("elbo", bound), [array, random.as_row_seeds(seed, len(array))], batch_size)
 
     def log_prob_bound(
-        self, x: Any, num_samples: int = 100, seed: int | Sequence[int] | None = None, batch_size: int | None = None
+        self, x: Any, num_samples: int = 100, seed: int | Sequence[int] | None = None, *, batch_size: int | None = None
     ) -> np.ndarray:
-        """Computes the importance-weighted bound of each image, `log p(x) >= log( mean{ p(x, z[k]) / q(z[k] | x) : k = 1...K } )`.
+        """Computes the importance-weighted bound of each image, `log p(x) >= log( mean{ p(x, z[k]) / q(z[k] | x) : k =
+        1...K } )`.
 
         Args:
           x: (n, height, width, channels) in [0, 1].
@@ -273,7 +275,12 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
     def export_metadata(self) -> dict[str, Any]:
         """See `GenerativeModel.export_metadata`; adds the latents and the kind of bound."""
         bound = {"log_prob_bound": f"importance-weighted lower bound, {_EXPORTED_SAMPLES} samples, nats"}
-        return {**super().export_metadata(), "latent_dim": self.latent_dim, "likelihood": type(self.likelihood).__name__, **bound}
+        return {
+            **super().export_metadata(),
+            "latent_dim": self.latent_dim,
+            "likelihood": type(self.likelihood).__name__,
+            **bound,
+        }
 
     def default_optimizer(self) -> keras.optimizers.Optimizer:
         return keras.optimizers.Adam(1e-3)

@@ -44,7 +44,8 @@ class VAE(LatentVariableModel):
       **kwargs: Keras's `name` and `dtype`.
 
     Raises:
-      ValueError: an argument is out of range, a network does not fit, or `importance_samples` meets `beta`, warm-up or free bits,
+      ValueError: an argument is out of range, a network does not fit, or `importance_samples` meets `beta`, warm-up or
+        free bits,
         which the importance-weighted bound has no KL term for.
 
     Example:
