@@ -222,13 +222,14 @@ def run_export(options: argparse.Namespace) -> int:
     from tfgen import export
 
     folder = export.saved_model(_load(options.name), options.directory, version=options.version)
-    print(f"Wrote {folder}")
     if not options.no_kit:
         try:
             kit = export.serving_kit(options.directory, name=options.served_name)
         except BaseException:
             shutil.rmtree(folder)  # an argument that the kit refuses leaves nothing behind
             raise
+    print(f"Wrote {folder}")
+    if not options.no_kit:
         print(f"Wrote {kit}: `docker compose -f {kit}/compose.yaml up` starts TensorFlow Serving on it")
     print(f"`tfgen serve {options.directory}` serves it on this machine")
     return 0

@@ -188,7 +188,7 @@ def _say_what_next(name: str, directory: Path, seconds: float) -> None:
     width = max(map(len, commands))
     lines = [f"  {command:{width}}  {what}" for command, what in commands.items()]
     print(
-        f"\nDone in {seconds:.0f} seconds. The pictures: samples.png, real.png (with what the model makes of them below each row), "
+        f"\nDone in {seconds:.0f} seconds. The pictures: samples.png, real.png (below each row, what the model makes of it), "
         f"samples-fine-tuned.png and samples-over-rest.png in {directory}.\n\nWhat next:\n"
         + "\n".join(lines)
         + "\n\nIn Python:\n"

@@ -80,8 +80,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
       folder: the entry.
 
     Returns:
-      content: {"sha256": of model.keras, "model": {class, parameters, bytes}, "training": {...} or None,
-        "metrics": [one dict a number]}.
+      content: {"model": {class, parameters, bytes, sha256}, "training": {...} or None, "metrics": [one dict a number]}.
 
     Raises:
       FileNotFoundError: there is no trained model in the folder.
@@ -97,8 +96,10 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content["sha256"], content["model"], content["metrics"], content["training"]
-    except (ValueError, KeyError, TypeError) as error:
+        missing = {"model", "training", "metrics"} - set(content) or {"sha256"} - set(content["model"])
+        if missing:
+            raise ValueError(f"no {min(missing)}")
+    except (ValueError, TypeError) as error:
         raise ValueError(
             f"Expected {path} as `tfgen.zoo.save` writes it. Restore it, or write the entry again. Received: {error!r}"
         ) from error

@@ -69,7 +69,7 @@ def checked_weights(folder: Path) -> Path:
       FileNotFoundError: one of the two files is missing.
       ValueError: they do not belong together.
     """
-    expected = read_metrics(folder)["sha256"]
+    expected = read_metrics(folder)["model"]["sha256"]
     path = folder / "model.keras"
     received = sha256_of(path)
     if received != expected:
@@ -113,8 +113,8 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
       card: name, system, description, paper, data, licence, limits and reference (None where there is no recipe);
-        `sha256` (of model.keras), `model` (class, parameters, bytes), `training` and `metrics` (each number with its protocol),
-        which are None and empty for an entry that has not been trained; `files`: name -> {bytes, sha256}.
+        `model` (class, parameters, bytes, sha256), `training` and `metrics` (each number with its protocol), which are None and
+        empty for an entry that has not been trained; `files`: name -> {bytes, sha256}.
 
     Raises:
       FileNotFoundError: no such entry; the nearest name is suggested.
@@ -132,7 +132,7 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
     trained = (folder / "metrics.json").is_file()
     if not trained and not has_recipe:
         read_metrics(folder)  # says that this is no entry
-    numbers = read_metrics(folder) if trained else {"sha256": None, "model": None, "training": None, "metrics": []}
+    numbers = read_metrics(folder) if trained else {"model": None, "training": None, "metrics": []}
     files = {
         file: {"bytes": (folder / file).stat().st_size, "sha256": sha256_of(folder / file)}
         for file in sorted(FILES)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgen import random
 from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
@@ -163,7 +164,7 @@ def _pinned(model: Any) -> Iterator[dict[str, Any]]:
     for seed in _PINNED_SEEDS:
         if isinstance(model, AutoregressiveModel):
             # a discrete sample flips with the last bit; the probabilities that it is drawn from do not
-            image = np.asarray(random.uniform([seed], model.event_shape) < 0.5, np.float32)
+            image = np.asarray(random.uniform(tf.constant([seed], tf.int64), model.event_shape) < 0.5, np.float32)
             output, unit, how = model.predict(image, verbose=0)[0], "probability", "model.predict(x), x = uniform(seed) < 0.5"
         else:
             output, unit, how = model.sample(seed=[seed])[0], "value in [0, 1]", "model.sample(seed=[seed])"

@@ -105,7 +105,7 @@ def save(
 
     def fill(folder: Path) -> None:
         plain.save(folder / "model.keras")
-        content = {**_describe(plain, folder / "model.keras"), "training": training, "metrics": numbers}
+        content = {"model": _describe(plain, folder / "model.keras"), "training": training, "metrics": numbers}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         if text is not None:
             (folder / "recipe.yaml").write_text(text, encoding="utf-8")
@@ -120,7 +120,7 @@ def save(
 
 def _check_finite(model: Any) -> None:
     for variable in model.weights:
-        if not np.isfinite(np.asarray(variable)).all():
+        if not np.isfinite(variable.numpy()).all():
             raise ValueError(
                 f"Expected a trained model. Its training diverged: go back to an earlier checkpoint, or train again with a "
                 f"smaller learning rate. Received: NaN or infinity in {variable.path}"
@@ -130,8 +130,8 @@ def _check_finite(model: Any) -> None:
 def _describe(model: Any, path: Path) -> dict[str, Any]:
     """What `metrics.json` says of the weights."""
     parameters = int(sum(np.prod(variable.shape) for layer in model.layers for variable in layer.weights))
-    described = {"class": type(model).__name__, "parameters": parameters, "bytes": path.stat().st_size}
-    return {"sha256": sha256_of(path), "model": described}
+    size = path.stat().st_size
+    return {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
 
 
 def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:

@@ -51,16 +51,16 @@ def fit_recipe(
     options = {"batch_size": recipe["batch_size"], "seed": recipe["seed"], "shuffle": True, **settings}
     dataset = data.load(options.pop("name"), options.pop("split"), **options)
     steps = int(dataset.cardinality())
-    epochs = epochs or recipe["epochs"]
+    total = recipe["epochs"] if epochs is None else epochs
     resumed = (directory / "checkpoint.keras").exists()
     model.fit(
         dataset,
-        epochs=epochs,
+        epochs=total,
         verbose=0,
         callbacks=[
             callbacks.Checkpoint(directory, every_steps=every_steps),
-            callbacks.Progress(steps * epochs),
-            callbacks.Samples(directory / "samples", every_epochs=max(1, epochs // 10)),
+            callbacks.Progress(steps * total),
+            callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10)),
             keras.callbacks.CSVLogger(str(directory / "history.csv"), append=resumed),
             keras.callbacks.TerminateOnNaN(),
             _Stopwatch(directory, resumed),

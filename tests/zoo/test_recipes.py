@@ -1,0 +1,120 @@
+"""Recipes are checked before anything is trained, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
+from tfgen import zoo
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimisers": {}}, r"Unknown key in .*recipe.yaml. Did you mean `optimizers`\? Received: optimisers"),
+        ({"batchsize": 3}, r"Did you mean `batch_size`\?"),
+        ({"zzz": 3}, r"Known keys: .*'batch_size'"),
+        (
+            {"model": {"clas": "PixelCNN", "arguments": {}}},
+            r"Unknown key in `model` of .* Did you mean `class`\? Received: clas",
+        ),
+        ({"model": {"class": "PixelCNN"}}, "Expected `model` in .* to hold arguments, class. Received: no arguments"),
+        ({"data": {"name": "fashion_mnist", "spilt": "train"}}, r"Did you mean `split`\? Received: spilt"),
+        ({"evaluation": {"num_sample": 3, "split": "test"}}, r"Did you mean `num_samples`\?"),
+        ({"evaluation": {}}, "no split"),
+        ({"batch_size": "64"}, "`batch_size` in .* to be int. Received: batch_size='64'"),
+        ({"batch_size": True}, "Received: batch_size=True"),
+        ({"batch_size": 0}, "to be positive. Received: batch_size=0"),
+        ({"epochs": -1}, "to be positive. Received: epochs=-1"),
+        ({"seed": -1}, "Received: seed=-1"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path: Path, changes: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        zoo.read_recipe(write_recipe(tmp_path, recipe_values(**changes)))
+
+
+def test_a_missing_key_is_named(tmp_path: Path):
+    values = recipe_values()
+    del values["epochs"], values["licence"]
+    with pytest.raises(ValueError, match=r"Received: no epochs, licence"):
+        zoo.read_recipe(write_recipe(tmp_path, values))
+
+
+@pytest.mark.parametrize(("text", "message"), [("- 1\n- 2\n", "YAML mapping .* list"), ("a: [1\n", "Expected YAML in")])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        zoo.read_recipe(path)
+
+
+def test_a_recipe_is_never_executed(tmp_path: Path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"name: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']\n")
+    with pytest.raises(ValueError, match=r"Expected YAML"):
+        zoo.read_recipe(path)
+    assert not (tmp_path / "made").exists()
+
+
+def test_nothing_there():
+    with pytest.raises(FileNotFoundError, match=r"Received: nowhere.yaml"):
+        zoo.read_recipe("nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"class": "PixelCN", "arguments": {}}}, r"Unknown model class: did you mean PixelCNN\? Received: 'PixelCN'"),
+        ({"model": {"class": "os", "arguments": {}}}, "Unknown model class"),
+        ({"model": {"class": "PixelCNN", "arguments": {"filter": 3}}}, r"Did you mean `filters`\? Received: filter"),
+        ({"optimizers": {"optimizer": {"class": "Adm"}}}, r"did you mean Adam\?"),
+        ({"optimizers": {"optimizer": {"class": "Adam", "lr": 1.0}}}, "lr"),
+        ({"optimizers": {"optimiser": {"class": "Adam"}}}, "optimiser"),
+        ({"optimizers": {"optimizer": {"class": "Adam", "learning_rate": {"schedule": "Cosine"}}}}, "did you mean CosineDecay"),
+        ({"precision": "bfloat"}, "Received: precision='bfloat'"),
+    ],
+)
+def test_a_recipe_that_cannot_be_built_is_refused(tmp_path: Path, changes: dict[str, Any], message: str):
+    recipe = zoo.read_recipe(write_recipe(tmp_path, recipe_values(**changes)))
+    with pytest.raises(ValueError, match=message):
+        zoo.build(recipe)
+
+
+def test_initial_weights_follow_from_the_seed(tmp_path: Path):
+    path = write_recipe(tmp_path, recipe_values())
+    other = write_recipe(tmp_path / "other", recipe_values(seed=4))
+    first, again, changed = (zoo.build(recipe).network.get_weights() for recipe in (path, path, other))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, changed, strict=True))
+
+
+def test_the_protocol_follows_from_data_and_evaluation(tmp_path: Path):
+    protocol = zoo.read_recipe(write_recipe(tmp_path, recipe_values("latent"))).protocol()
+    expected = zoo.Protocol(data="fashion_mnist_small", split="test[:40]", image_size=8, num_samples=5, seed=4)
+    assert protocol == expected
+    assert protocol.changed(split="test", seed=None).split == "test"
+    assert protocol.changed(split="test", seed=None).seed == 4
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_recipe_of_the_zoo_trains_two_steps(name: str):
+    recipe = zoo.read_recipe(name)
+    assert recipe["name"] == name
+    model = zoo.build(recipe, precision="float32")
+    images = np.random.default_rng(0).integers(0, 2, (4, *model.event_shape)).astype(np.float32)
+    history = model.fit(images, batch_size=2, verbose=0)
+    assert int(model.step) == 2
+    assert all(np.isfinite(values).all() for values in history.history.values())
+    assert (recipe.protocol().data, recipe.protocol().split) == ("fashion_mnist", "test")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_precision_can_be_chosen(family: str, tmp_path: Path):
+    path = write_recipe(tmp_path, recipe_values(family))
+    assert zoo.build(path).dtype_policy.name == "float32"
+    assert zoo.build(path, precision="mixed_bfloat16").dtype_policy.name == "mixed_bfloat16"
