@@ -41,11 +41,12 @@ setup(
         "importlib_resources>=6",  # tensorflow-datasets 4.9.10 needs it and does not say so
         "numpy>=2.0,<3",
         "PyYAML>=6,<7",
+        "matplotlib>=3.8,<4",
         "pillow>=10",
         "rich>=13",
     ],
     extras_require={
-        "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.60,<2"],
+        "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.60,<2", "uvicorn>=0.30,<1"],
         "test": ["pytest>=8,<10", "ruff>=0.17,<0.18", "pyright[nodejs]>=1.1.400", "setuptools>=65", "wheel>=0.40"],
     },
     classifiers=[

@@ -1,7 +1,8 @@
-"""Images to picture files: grids of samples."""
+"""Picture files: grids of samples, and curves of a training log."""
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["grid", "save_grid"]
+__all__ = ["grid", "save_curves", "save_grid"]
 
 
 def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray:
@@ -72,6 +73,50 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(aside, format="PNG", optimize=True)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+    """Draws each column of a training log against the epoch, and writes a PNG aside before renaming it.
+
+    Args:
+      history: a CSV file with a column `epoch`, as `keras.callbacks.CSVLogger` writes it.
+      path: the picture; its folder is made if missing.
+
+    Returns:
+      path: where the picture is.
+
+    Raises:
+      ValueError: the log has no column `epoch`, no other column, or no row.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> folder = tempfile.mkdtemp()
+      >>> log = os.path.join(folder, "history.csv")
+      >>> _ = open(log, "w").write("epoch,loss\\n0,2.0\\n1,1.0\\n")
+      >>> tfgen.pictures.save_curves(log, os.path.join(folder, "curves.png")).name
+      'curves.png'
+    """
+    from matplotlib.figure import Figure
+
+    with open(history, newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else {}) if name != "epoch"]
+    if not names or "epoch" not in rows[0]:
+        raise ValueError(f"Expected a log with a column `epoch`, others, and one row or more. Received: {history}")
+    epochs = [float(row["epoch"]) + 1 for row in rows]
+    figure = Figure(figsize=(3.2 * len(names), 2.6), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        axis.plot(epochs, [float(row[name]) for row in rows])
+        axis.set(title=name, xlabel="epoch")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        figure.savefig(aside, format="png", dpi=80)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

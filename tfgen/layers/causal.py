@@ -194,7 +194,7 @@ class CausalConv2D(keras.layers.Layer):
         """
         kernel = self.masked_kernel(tf.float32)[-1]
         visible = self.reach + (self.mask == "B" or self.channels > 1)
-        return tf.reshape(kernel[:visible], (visible * kernel.shape[1], self.filters))
+        return tf.reshape(kernel[:visible], (-1, self.filters))
 
     def step(self, x: tf.Tensor, state: State, column: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Computes one position from the cache.

@@ -194,8 +194,8 @@ def _array_batches(model: Any, triple: Triple, batch_size: int, shuffle: bool, r
     tensors = [tf.convert_to_tensor(array) for array in arrays]
 
     def gather(rows: tf.Tensor) -> Any:
-        parts = tuple(tf.gather(tensor, rows) for tensor in tensors)
-        return parts if len(parts) > 1 else parts[0]
+        parts = [tf.gather(tensor, rows) for tensor in tensors]
+        return tuple(parts) if len(parts) > 1 else parts[0]
 
     def one_epoch(epoch: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
         rows = tf.range(len(x), dtype=tf.int64)
