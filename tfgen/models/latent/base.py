@@ -229,10 +229,12 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
           images: (n, steps, height, width, channels) float32 in [0, 1].
 
         Raises:
-          ValueError: fewer than 2 steps, or wrong shapes.
+          ValueError: fewer than 2 steps, wrong shapes, or different numbers of images.
         """
         if steps < 2:
             raise ValueError(f"`steps` must be at least 2, both ends included. Received: steps={steps}")
+        if len(a) != len(b):
+            raise ValueError(f"Expected as many images in `b` as in `a`: one walk for each pair. Received: {len(a)} and {len(b)}")
         start, end = self.encode(a)[0][:, None], self.encode(b)[0][:, None]
         weights = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
         latents = (1 - weights) * start + weights * end
