@@ -57,7 +57,15 @@ def gan(image_shape: tuple[int, int, int] = (8, 6, 1), **arguments: Any) -> tfge
 
 def as_in(family: str) -> dict[str, str]:
     """The exemptions of a variant: lines that its likelihood or objective has no part in."""
-    lines = ("sizes", "own_networks", "run_eagerly", "jit_compile", "steps_per_execution", "stock_callbacks", "terminate_on_nan")
+    lines = (
+        "sizes",
+        "own_networks",
+        "run_eagerly",
+        "jit_compile",
+        "steps_per_execution",
+        "stock_callbacks",
+        "terminate_on_nan",
+    )
     return {line: f"Depends on the networks and the training loop, and `{family}` keeps it." for line in lines}
 
 
@@ -80,7 +88,9 @@ CASES = [
         sizes=[lambda: convolutional_vae((9, 7, 3)), lambda: convolutional_vae((32, 32, 1))],
         own_networks=lambda: vae(encoder=dense((6, 5, 1), (6,)), decoder=dense((3,), (6, 5, 1))),
     ),
-    Case("vae-mlp-bernoulli", lambda **overrides: vae(**{"ema": 0.9, **overrides}), levels=2, exempt=as_in("vae-convolutional")),
+    Case(
+        "vae-mlp-bernoulli", lambda **overrides: vae(**{"ema": 0.9, **overrides}), levels=2, exempt=as_in("vae-convolutional")
+    ),
     Case(
         "vae-mlp-normal",
         lambda **overrides: vae(likelihood="normal", beta=2.0, free_bits=0.1, **overrides),

@@ -112,11 +112,14 @@ class CausalConv2D(keras.layers.Layer):
         return kernel if self._kernel_mask.all() else kernel * tf.constant(self._kernel_mask, kernel.dtype)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        dtype = inputs.dtype
+        if dtype == tf.float16 and self.dilation > 1 and not tf.config.list_physical_devices("GPU"):
+            inputs = tf.cast(inputs, tf.float32)  # TensorFlow has no float16 gradient of dilated convolutions on a CPU
         kernel = self.masked_kernel(inputs.dtype)
         pad = self.reach * self.dilation
         if pad:  # explicit padding inside the convolution has a gradient 40 times slower than padding first
             inputs = tf.pad(inputs, [[0, 0], [pad, 0], [pad, pad], [0, 0]])
-        outputs = tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=self.dilation)
+        outputs = tf.cast(tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=self.dilation), dtype)
         # a broadcast addition: the gradient of `bias_add` is summed in bfloat16, which stops growing at 256 terms
         return outputs + tf.cast(self.bias, outputs.dtype)
 

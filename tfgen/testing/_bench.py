@@ -15,7 +15,20 @@ import tensorflow as tf
 from tfgen.models.configuration import seed_generators
 from tfgen.testing.case import Case
 
-__all__ = ["BATCH", "ROWS", "Bench", "ContractError", "close", "expect", "optimizers", "refuses", "same", "set_state", "state_of", "to_array"]
+__all__ = [
+    "BATCH",
+    "ROWS",
+    "Bench",
+    "ContractError",
+    "close",
+    "expect",
+    "optimizers",
+    "refuses",
+    "same",
+    "set_state",
+    "state_of",
+    "to_array",
+]
 
 ROWS, BATCH = 12, 4
 State = dict[str, np.ndarray]

@@ -87,7 +87,10 @@ def bad_input(bench: Bench) -> None:
         for name in ("fit", "evaluate"):
             call = getattr(model, name)
             refuses(lambda call=call, dataset=dataset: call(dataset, verbose=0), f"{name} on a dataset with {what}")
-    refuses(lambda: bench.fit(model, validation_data=bench.x * 255.0 if bench.y is None else (bench.x * 255.0, bench.y)), "validation data in 0..255")
+    refuses(
+        lambda: bench.fit(model, validation_data=bench.x * 255.0 if bench.y is None else (bench.x * 255.0, bench.y)),
+        "validation data in 0..255",
+    )
     refuses(lambda: bench.fit(model, validation_split=1.5), "validation_split=1.5")
     refuses(lambda: bench.fit(model, batch_size=0), "batch_size=0")
     same(state_of(model), before, "refused input changed the model")

@@ -67,12 +67,17 @@ def controls(bench: Bench) -> None:
     plain = model.sample(4, seed=_SEED, **bench.label(4))
     for name in ("temperature", "truncation", "label"):
         if name not in model.sampling_controls:
-            text = refuses(lambda name=name: model.sample(4, seed=_SEED, **{name: 1 if name == "label" else 0.5}), f"unknown control {name}")
+            text = refuses(
+                lambda name=name: model.sample(4, seed=_SEED, **{name: 1 if name == "label" else 0.5}),
+                f"unknown control {name}",
+            )
             expect(name in text, f"the refusal must name `{name}`: {text}")
             continue
         wrong = [-1, 10**6, 0.5] if name == "label" else [0.0, -1.0, float("nan"), float("inf"), "low", [0.5, 0.5]]
         for value in wrong:
-            refuses(lambda name=name, value=value: model.sample(4, seed=_SEED, **{**bench.label(4), name: value}), f"{name}={value}")
+            refuses(
+                lambda name=name, value=value: model.sample(4, seed=_SEED, **{**bench.label(4), name: value}), f"{name}={value}"
+            )
     for name in set(model.sampling_controls) - {"label"}:
         values = np.array([0.01, 0.05, 0.5, 2.0], np.float32)  # far apart: an untrained model hardly heeds small changes
         drawn = model.sample(4, seed=_SEED, **{name: values}, **bench.label(4))
@@ -96,7 +101,9 @@ def completion(bench: Bench) -> None:
         expect(drawn.dtype == np.float32 and drawn.shape == images.shape, f"complete returned {drawn.dtype} {drawn.shape}")
         close(drawn[mask], images[mask], 0.0, "observed values")
         close(model.complete(spoilt[1:2], mask[1:2], seed=[5]), drawn[1:2], 1e-5, "a completed row alone")
-        close(model.complete(images, np.zeros_like(mask), seed=[4, 5, 6]), model.sample(seed=[4, 5, 6]), 0.0, "nothing observed")
+        close(
+            model.complete(images, np.zeros_like(mask), seed=[4, 5, 6]), model.sample(seed=[4, 5, 6]), 0.0, "nothing observed"
+        )
         close(model.complete(images, True, seed=0), images, 0.0, "everything observed")
     if hasattr(model, "interpolate"):
         _interpolation(bench, model)
@@ -109,7 +116,9 @@ def _interpolation(bench: Bench, model: Any) -> None:
     else:
         ends, wanted = np.array([4, 5]), model.sample(seed=[4, 5])
     path = model.interpolate(ends[:1], ends[1:], 5)
-    expect(path.dtype == np.float32 and path.shape == (1, 5, *model.event_shape), f"interpolate returned {path.dtype} {path.shape}")
+    expect(
+        path.dtype == np.float32 and path.shape == (1, 5, *model.event_shape), f"interpolate returned {path.dtype} {path.shape}"
+    )
     close(path[0, [0, -1]], wanted, 1e-5, "the ends of an interpolation")
     refuses(lambda: model.interpolate(ends[:1], ends[1:], 1), "interpolate with one step")
 
@@ -133,7 +142,12 @@ def likelihood(bench: Bench) -> None:
         if seeded:
             other = method(bench.x, **{**seeded, "seed": np.arange(ROWS) + 50}, **label)
             expect(np.abs(other - values).max() > 0, f"{name} does not depend on `seed`")
-            close(method(bench.x, seed=3, **label), method(bench.x, seed=random.row_seeds(3, ROWS), **label), 0.0, f"{name} with one seed")
+            close(
+                method(bench.x, seed=3, **label),
+                method(bench.x, seed=random.row_seeds(3, ROWS), **label),
+                0.0,
+                f"{name} with one seed",
+            )
     if kind == "exact":
         metrics = bench.evaluate(model)
         close(-float(np.mean(model.log_prob(bench.x, **label))), metrics["nll"], 1e-5, "log_prob against the metric `nll`")
@@ -182,7 +196,11 @@ def no_retracing(bench: Bench) -> None:
     """A second call with the same shapes, of anything, computes and does not trace again."""
     model = bench.trained()
     label = {"label": bench.y} if bench.y is not None else {}
-    names = [name for name in ("log_prob", "elbo", "log_prob_bound") if getattr(model, "likelihood_kind", None) and hasattr(model, name)]
+    names = [
+        name
+        for name in ("log_prob", "elbo", "log_prob_bound")
+        if getattr(model, "likelihood_kind", None) and hasattr(model, name)
+    ]
 
     def use() -> None:
         model.sample(BATCH, seed=1, **bench.label(BATCH))
@@ -195,11 +213,18 @@ def no_retracing(bench: Bench) -> None:
     def traces() -> dict[str, int]:
         keras_own = {name: getattr(model, f"{name}_function") for name in ("train", "test", "predict")}
         functions = {**model._compiled_functions, **keras_own}
-        return {name: f.experimental_get_tracing_count() for name, f in functions.items() if hasattr(f, "experimental_get_tracing_count")}
+        return {
+            name: f.experimental_get_tracing_count()
+            for name, f in functions.items()
+            if hasattr(f, "experimental_get_tracing_count")
+        }
 
     use()
     kept = [model.train_function, model.test_function, model.predict_function]
     before = traces()
     use()
     expect(traces() == before, f"traced again: {before}, then {traces()}")
-    expect(all(a is b for a, b in zip(kept, [model.train_function, model.test_function, model.predict_function], strict=True)), "made again")
+    expect(
+        all(a is b for a, b in zip(kept, [model.train_function, model.test_function, model.predict_function], strict=True)),
+        "made again",
+    )

@@ -18,11 +18,16 @@ def compile_without_arguments(bench: Bench) -> None:
     """`compile()` takes the paper's optimizers and builds their slots; before it, `fit` and `evaluate` say what is missing."""
     model = bench.build()
     for method in (model.fit, model.evaluate):
-        expect("compile" in refuses(lambda method=method: method(bench.x, bench.y), "an uncompiled model"), "the message must name `compile`")
+        expect(
+            "compile" in refuses(lambda method=method: method(bench.x, bench.y), "an uncompiled model"),
+            "the message must name `compile`",
+        )
     model.compile()
     expect(model.compiled and model.built, "compile() must leave the model built and compiled")
     for name, optimizer in optimizers(model).items():
-        expect(isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built, f"`{name}` must be a built Keras optimizer")
+        expect(
+            isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built, f"`{name}` must be a built Keras optimizer"
+        )
     for name in optimizers(model):
         model.compile(**{name: keras.optimizers.SGD(0.25)})
         close(float(optimizers(model)[name].learning_rate), 0.25, 1e-7, f"compile({name}=...)")
@@ -93,7 +98,9 @@ def predict(bench: Bench) -> None:
     before = state_of(model)
     outputs = model.predict(bench.x, batch_size=BATCH, verbose=0)
     for values in keras.tree.flatten(outputs):
-        expect(len(values) == ROWS and np.isfinite(values).all(), f"predict returned shape {values.shape}, or values not finite")
+        expect(
+            len(values) == ROWS and np.isfinite(values).all(), f"predict returned shape {values.shape}, or values not finite"
+        )
     close(model.predict(bench.x, batch_size=5, verbose=0), outputs, 1e-4, "predict with another batch size")
     labelled = bench.dataset(bench.x, bench.case.labels(ROWS))
     close(model.predict(labelled, verbose=0), outputs, 1e-4, "predict on a dataset with labels")
@@ -134,7 +141,10 @@ def validation(bench: Bench) -> None:
     for name, value in metrics.items():
         close(given[f"val_{name}"][0], value, 1e-6, f"val_{name} against evaluate")
     dataset = bench.dataset(*(tail if isinstance(tail, tuple) else (tail,)))
-    expect(bench.fit(bench.fresh(), x=bench.x[:cut], y=y[0], validation_data=dataset).history == given, "validation on a dataset differs")
+    expect(
+        bench.fit(bench.fresh(), x=bench.x[:cut], y=y[0], validation_data=dataset).history == given,
+        "validation on a dataset differs",
+    )
 
 
 @line

@@ -100,7 +100,9 @@ def run(case: Case, lines: Sequence[str] | None = None) -> dict[str, float]:
         try:
             check(case, name)
         except Exception as error:
-            broken.append(str(error) if isinstance(error, ContractError) else f"{case.name}, `{name}`: {type(error).__name__}: {error}")
+            broken.append(
+                str(error) if isinstance(error, ContractError) else f"{case.name}, `{name}`: {type(error).__name__}: {error}"
+            )
             print(f"{case.name} breaks `{name}`")
             continue
         seconds[name] = time.perf_counter() - began
