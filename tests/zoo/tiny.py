@@ -34,7 +34,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "latent": {
         "model": {
             "class": "VAE",
-            "arguments": {"image_shape": [8, 8, 1], "latent_dim": 2, "network": "mlp", "width": 4, "ema": 0.5},
+            "arguments": {"image_shape": [8, 8, 1], "latent_dim": 2, "network": "mlp", "width": 32, "ema": 0.5},
         },
         "data": {"name": "fashion_mnist_small", "split": "train[:64]", "image_size": 8},
         "evaluation": {"split": "test[:40]", "num_samples": 5, "seed": 4},
