@@ -17,7 +17,7 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
     """Lays images out in rows, left to right.
 
     Args:
-      images: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
+      images: (n, height, width, channels) in [0, 1], n at least 1.
       columns: images a row; None makes the grid about square.
       gap: grey pixels between images.
 
@@ -25,7 +25,7 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
       picture: (height, width, channels) uint8.
 
     Raises:
-      ValueError: `images` has another rank or is empty.
+      ValueError: `images` has another rank or is empty, or `columns` is below 1.
 
     Example:
       >>> import numpy as np, tfgen
@@ -35,6 +35,8 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(f"Expected images (n, height, width, channels), at least one. Received: shape {images.shape}")
+    if columns is not None and columns < 1:
+        raise ValueError(f"`columns` must be at least 1. Received: columns={columns}")
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
@@ -49,7 +51,7 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
     """Writes a grid of images as a PNG file, aside first and then renamed.
 
     Args:
-      images: (n, height, width, channels) in [0, 1].
+      images: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
       path: the file; its folder is made if missing.
       columns: images a row; None makes the grid about square.
       zoom: each pixel becomes this many squared.
@@ -58,7 +60,7 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
       path: where the picture is.
 
     Raises:
-      ValueError: `images` has another rank or is empty.
+      ValueError: `images` has another rank or number of channels or is empty, or a size is below 1.
 
     Example:
       >>> import numpy as np, os, tempfile, tfgen
@@ -67,7 +69,12 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
     """
     from PIL import Image
 
-    picture = grid(images, columns).repeat(zoom, 0).repeat(zoom, 1)
+    picture = grid(images, columns)
+    if picture.shape[-1] not in (1, 3):
+        raise ValueError(f"A picture has 1 or 3 channels. Received: {picture.shape[-1]} channels")
+    if zoom < 1:
+        raise ValueError(f"`zoom` must be at least 1. Received: zoom={zoom}")
+    picture = picture.repeat(zoom, 0).repeat(zoom, 1)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{os.getpid()}-{path.name}")

@@ -1,0 +1,105 @@
+"""Grids of images, and the files they are written to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgen.pictures import grid, save_grid
+
+
+def numbered(n, height=2, width=3, channels=1):
+    """Images of one grey value each: 0, 1/255, 2/255 and so on."""
+    return np.broadcast_to(np.arange(n).reshape(n, 1, 1, 1) / 255, (n, height, width, channels))
+
+
+def test_a_grid_by_hand():
+    picture = grid(numbered(3), columns=2)
+    gap = 128
+    expected = [
+        [0, 0, 0, gap, 1, 1, 1],
+        [0, 0, 0, gap, 1, 1, 1],
+        [gap] * 7,
+        [2, 2, 2, gap, gap, gap, gap],
+        [2, 2, 2, gap, gap, gap, gap],
+    ]
+    assert picture.dtype == np.uint8
+    assert picture[..., 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("n", "shape"), [(1, (2, 3)), (2, (2, 7)), (4, (5, 7)), (5, (5, 11)), (9, (8, 11)), (10, (8, 15))])
+def test_a_grid_is_about_square(n, shape):
+    assert grid(numbered(n)).shape == (*shape, 1)
+
+
+def test_columns_and_gaps_are_as_asked():
+    assert grid(numbered(4), columns=4, gap=0)[0, :, 0].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert grid(numbered(4), columns=1, gap=3).shape == (4 * 2 + 3 * 3, 3, 1)
+    assert grid(numbered(2), columns=5).shape == (2, 5 * 3 + 4, 1)
+
+
+def test_values_are_rounded_to_levels_and_cut_off_beyond_the_range():
+    row = np.array([-1.0, 0.0, 0.4999 / 255, 0.5001 / 255, 254.6 / 255, 1.0, 7.0], np.float32).reshape(1, 1, 7, 1)
+    assert grid(row)[0, :, 0].tolist() == [0, 0, 0, 1, 255, 255, 255]
+    levels = np.arange(256, dtype=np.float32).reshape(1, 16, 16, 1) / 255
+    np.testing.assert_array_equal(grid(levels)[..., 0].ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_file_holds_the_grids_pixels(channels, tmp_path):
+    images = np.random.default_rng(0).random((5, 4, 3, channels))
+    path = save_grid(images, tmp_path / "new" / "folder" / "grid.png", columns=2, zoom=3)
+    assert path == tmp_path / "new" / "folder" / "grid.png"
+    with Image.open(path) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "L" if channels == 1 else "RGB")
+        pixels = np.asarray(picture).reshape(*np.asarray(picture).shape[:2], channels)
+    expected = grid(images, columns=2)
+    np.testing.assert_array_equal(pixels[::3, ::3], expected)
+    np.testing.assert_array_equal(pixels, expected.repeat(3, 0).repeat(3, 1))
+
+
+def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path):
+    save_grid(numbered(4), tmp_path / "grid.png")
+    save_grid(numbered(1), str(tmp_path / "grid.png"), zoom=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == (3, 2)
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    (tmp_path / "grid.png").mkdir()  # no file can take the place of a folder
+    with pytest.raises(OSError):
+        save_grid(numbered(1), tmp_path / "grid.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
+    old = save_grid(numbered(1), tmp_path / "old.png").read_bytes()
+    with pytest.raises(ValueError):
+        save_grid(numbered(1, channels=2), tmp_path / "old.png")
+    assert (tmp_path / "old.png").read_bytes() == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "old.png"]
+
+
+@pytest.mark.parametrize("function", [grid, lambda images: save_grid(images, "never-written.png")])
+@pytest.mark.parametrize(
+    ("images", "received"),
+    [(np.zeros((3, 4, 1)), r"shape \(3, 4, 1\)"), (np.zeros((0, 4, 4, 1)), r"shape \(0, 4, 4, 1\)")],
+)
+def test_what_is_no_batch_of_images_is_refused(function, images, received):
+    with pytest.raises(ValueError, match=f"at least one. Received: {received}"):
+        function(images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [({"columns": 0}, "columns=0"), ({"columns": -2}, "columns=-2"), ({"zoom": 0}, "zoom=0")],
+)
+def test_sizes_below_one_are_refused(arguments, received, tmp_path):
+    with pytest.raises(ValueError, match=f"at least 1. Received: {received}"):
+        save_grid(numbered(4), tmp_path / "grid.png", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_channels_that_no_picture_has_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"1 or 3 channels. Received: 2 channels"):
+        save_grid(numbered(1, channels=2), tmp_path / "grid.png")
+    assert not list(tmp_path.iterdir())
