@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ["run_quickstart"]
 
 DATA = "fashion_mnist_small"
-LEARNING_RATE = 1e-4  # small: the weights are trained already
+LEARNING_RATE = 2e-5  # small: the weights are trained already, and 2000 images teach them little
 BATCH = 64
 GRID = 64
 ASKED = 16
@@ -103,7 +103,8 @@ def _fine_tune(model: Any, view: str, held_out: np.ndarray) -> dict[str, Any]:
     """Trains one epoch on the real images that travel with the package."""
     import keras
 
-    from tfgen import callbacks, data, models
+    from tfgen import data, models
+    from tfgen.cli.show import Bar
 
     _say(3, f"model.fit(...): one epoch on 2000 real images, measured on {len(held_out)} others.")
     if isinstance(model, models.AdversarialModel):
@@ -115,13 +116,24 @@ def _fine_tune(model: Any, view: str, held_out: np.ndarray) -> dict[str, Any]:
     model.compile(**makers)
     dataset = data.load(DATA, "train", view=view, batch_size=BATCH)
     before = model.evaluate(held_out, verbose=0, batch_size=250, return_dict=True)
-    bar = callbacks.Progress(int(model.step.numpy()) + int(dataset.cardinality()))
-    model.fit(dataset, verbose=0, callbacks=[bar])
+    with Bar(lines=False) as bar:
+        model.fit(dataset, verbose=0, callbacks=[_progress(bar, int(dataset.cardinality()))])
     after = model.evaluate(held_out, verbose=0, batch_size=250, return_dict=True)
     metric = next(name for name in ("elbo", "nll", "loss") if name in before)
     unit = "" if metric == "loss" else " nats an image"
     print(f"     {metric}: {before[metric]:.2f} before, {after[metric]:.2f} after{unit}", flush=True)
+    print("     (it knew such images before, so little changes: your own data goes in the same way)", flush=True)
     return {"metric": metric, "before": float(before[metric]), "after": float(after[metric]), "images": 2000}
+
+
+def _progress(bar: Any, steps: int) -> Any:
+    """A callback that moves a bar with each step."""
+    import keras
+
+    def move(batch: int, logs: dict[str, Any]) -> None:
+        bar("training", batch + 1, steps, "  ".join(f"{name} {float(value):.4g}" for name, value in logs.items()))
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=move)
 
 
 def _export(model: Any, directory: Path, name: str) -> Path:

@@ -27,7 +27,7 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.get_logger().setLevel("ERROR")
-        except BaseException:
+        except Exception:
             said.seek(0)
             os.write(kept, said.read())
             raise

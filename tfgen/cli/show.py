@@ -11,11 +11,17 @@ __all__ = ["Bar", "console", "table"]
 
 
 def console(*, errors: bool = False) -> Any:
-    """Makes a rich console for results, or for what is said beside them."""
+    """Makes a rich console.
+
+    Args:
+      errors: write to stderr, for what is said beside the results.
+
+    Returns:
+      console: as wide as the terminal; 200 columns for files and pipes, which have no width.
+    """
     from rich.console import Console
 
     stream = sys.stderr if errors else sys.stdout
-    # a file or pipe has no width: lines are not to be broken there
     return Console(file=stream, width=None if stream.isatty() else 200, highlight=False, soft_wrap=not stream.isatty())
 
 
@@ -42,9 +48,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | 
 
 
 class Bar:
-    """Shows how far a measurement has come, on stderr: a bar on a terminal, a line at the end of each part elsewhere.
+    """Shows how far long work has come, on stderr: a bar on a terminal, a line at the end of each part elsewhere.
 
-    Called as `bar(what, done, total)`.
+    Called as `bar(what, done, total)`, or with a `note` such as the losses.
+
+    Args:
+      lines: whether to write the line at the end of each part where there is no terminal.
 
     Example:
       >>> from tfgen.cli.show import Bar
@@ -52,7 +61,8 @@ class Bar:
       ...     bar("nll", 0, 10)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines: bool = True) -> None:
+        self._lines = lines
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
 
@@ -61,7 +71,13 @@ class Bar:
 
         screen = console(errors=True)
         if screen.is_terminal:
-            columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("[bold]{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
             self._bar = Progress(*columns, console=screen, transient=True)
             self._bar.start()
         return self
@@ -70,11 +86,11 @@ class Bar:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
         if self._bar is None:
-            if done == total:
+            if self._lines and done == total:
                 print(f"{what}: {total} done", file=sys.stderr, flush=True)
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total)
-        self._bar.update(self._tasks[what], completed=done)
+            self._tasks[what] = self._bar.add_task(what, total=total, note=note)
+        self._bar.update(self._tasks[what], completed=done, note=note)

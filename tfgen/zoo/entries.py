@@ -68,7 +68,14 @@ def locate(name: str | os.PathLike[str]) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Computes the sha256 of a file, as hexadecimal digits."""
+    """Computes the sha256 of a file.
+
+    Args:
+      path: the file.
+
+    Returns:
+      sha256: 64 hexadecimal digits.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

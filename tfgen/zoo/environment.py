@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 from tfgen import precision
@@ -46,6 +47,5 @@ def versions() -> dict[str, str]:
     import numpy as np
     import tensorflow as tf
 
-    import tfgen
-
-    return {"tfgen": tfgen.__version__, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+    own = sys.modules["tfgen"].__version__  # read where it stands: a clone on the path is not installed
+    return {"tfgen": own, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}

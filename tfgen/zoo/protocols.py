@@ -40,7 +40,14 @@ class Protocol:
     seed: int = 0
 
     def changed(self, **values: Any) -> Protocol:
-        """Returns the protocol with other values, those that are None left as they are."""
+        """Makes the same protocol with other values.
+
+        Args:
+          **values: fields of the protocol; those that are None are left as they are.
+
+        Returns:
+          protocol: a new one.
+        """
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def read(self) -> tuple[np.ndarray, str]:

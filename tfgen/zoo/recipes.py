@@ -64,7 +64,14 @@ class Recipe:
         return self.values[key]
 
     def steps_per_epoch(self, examples: int) -> int:
-        """Counts the steps of one epoch over so many examples, a short last batch included."""
+        """Counts the steps of one epoch.
+
+        Args:
+          examples: size of the training set.
+
+        Returns:
+          steps: a short last batch included.
+        """
         return math.ceil(examples / self["batch_size"])
 
     def build(self, *, precision: str | None = None) -> Any:
@@ -99,7 +106,11 @@ class Recipe:
         return model
 
     def protocol(self) -> Protocol:
-        """Says on which data the model's numbers are computed."""
+        """Says on which data the model's numbers are computed.
+
+        Returns:
+          protocol: from `evaluation`, and from `data` what is not said there.
+        """
         data, evaluation = self["data"], self["evaluation"]
         return Protocol(
             data=data["name"],

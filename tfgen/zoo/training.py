@@ -42,6 +42,13 @@ def fit_recipe(
     Raises:
       FileNotFoundError: no such recipe, or the data is nowhere.
       ValueError: the recipe is wrong.
+
+    Example:
+      >>> import tempfile, tfgen
+      >>> tfgen.zoo.fit_recipe("vae-fashion-mnits", tempfile.mkdtemp())
+      Traceback (most recent call last):
+      ...
+      FileNotFoundError: No model of this name in the zoo, and no such folder. Did you mean 'vae-fashion-mnist'? ...
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     directory = Path(directory)
