@@ -98,7 +98,10 @@ def test_eager_graph_and_xla_give_the_same_bits() -> None:
         graph = tf.function(draw, input_signature=[tf.TensorSpec([None], tf.int64)])(seeds).numpy()
         compiled = tf.function(draw, jit_compile=True)(seeds).numpy()
         assert eager.tobytes() == graph.tobytes() == compiled.tobytes()
-    normal = [f(seeds).numpy() for f in (lambda s: random.normal(s, (9,)), tf.function(lambda s: random.normal(s, (9,)), jit_compile=True))]
+    normal = [
+        f(seeds).numpy()
+        for f in (lambda s: random.normal(s, (9,)), tf.function(lambda s: random.normal(s, (9,)), jit_compile=True))
+    ]
     np.testing.assert_allclose(normal[0], normal[1], rtol=1e-5, atol=1e-6)
 
 
@@ -125,7 +128,12 @@ def test_uniform_is_uniform() -> None:
 def test_rows_columns_and_streams_are_uncorrelated() -> None:
     u = random.uniform(tf.constant(np.arange(4000)), (50,)).numpy().astype(np.float64)  # neighbouring seeds, on purpose
     other = random.uniform(tf.constant(np.arange(4000)), (50,), stream=1).numpy().astype(np.float64)
-    pairs = {"rows": (u[:-1], u[1:]), "columns": (u[:, :-1], u[:, 1:]), "streams": (u, other), "shift": (u[:, 1:], other[:, :-1])}
+    pairs = {
+        "rows": (u[:-1], u[1:]),
+        "columns": (u[:, :-1], u[:, 1:]),
+        "streams": (u, other),
+        "shift": (u[:, 1:], other[:, :-1]),
+    }
     for what, (a, b) in pairs.items():
         correlation = np.corrcoef(a.ravel(), b.ravel())[0, 1]
         assert abs(correlation) < 5 / np.sqrt(a.size), what

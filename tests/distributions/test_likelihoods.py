@@ -39,7 +39,8 @@ def logistic_cdf(value: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("logit", "x", "log_prob"), [(0.0, 1.0, math.log(0.5)), (math.log(3), 1.0, math.log(0.75)), (math.log(3), 0.0, math.log(0.25))]
+    ("logit", "x", "log_prob"),
+    [(0.0, 1.0, math.log(0.5)), (math.log(3), 1.0, math.log(0.75)), (math.log(3), 0.0, math.log(0.25))],
 )
 def test_bernoulli_by_hand(logit: float, x: float, log_prob: float) -> None:
     likelihood = Bernoulli()

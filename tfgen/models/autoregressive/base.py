@@ -142,7 +142,13 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
           ValueError: wrong shape or range.
         """
         array = np.asarray(images)
-        mask = np.broadcast_to(np.asarray(observed_mask, bool), array.shape)
+        mask = np.asarray(observed_mask, bool)
+        try:
+            mask = np.broadcast_to(mask, array.shape)
+        except ValueError:
+            raise ValueError(
+                f"Expected `observed_mask` of a shape that broadcasts to that of `images`, {array.shape}. Received: {mask.shape}"
+            ) from None
         array = self._as_batch(np.where(mask, array, 0))
         seeds = random.as_row_seeds(seed, len(array))
         controls = self._check_controls({"temperature": temperature}, len(array))

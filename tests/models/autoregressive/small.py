@@ -1,0 +1,42 @@
+"""Small PixelCNNs whose weights are large enough that every dependence shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfgen
+
+
+def pixelcnn(image_shape: tuple[int, int, int], seed: int = 0, **arguments: Any) -> tfgen.PixelCNN:
+    """Builds a model with random biases too, so that no activation is dead by chance."""
+    keras.utils.set_random_seed(seed)
+    model = tfgen.PixelCNN(image_shape, **{"filters": 6, "blocks": 1, "kernel_size": 3, **arguments})
+    randomise(model.network, seed)
+    return model
+
+
+def randomise(network: Any, seed: int = 0) -> None:
+    """Draws weights of unit gain, and biases."""
+    noise = np.random.default_rng(seed)
+    for variable in network.trainable_variables:
+        shape = tuple(variable.shape)
+        gain = 1.5 / np.sqrt(np.prod(shape[:-1])) if len(shape) > 1 else 0.3
+        variable.assign(noise.normal(0.0, gain, shape))
+
+
+def images(image_shape: tuple[int, int, int], n: int, levels: int = 2, seed: int = 0) -> np.ndarray:
+    """Draws images on the grid of grey levels."""
+    return (np.random.default_rng(seed).integers(0, levels, (n, *image_shape)) / (levels - 1)).astype(np.float32)
+
+
+def trained_on(data: np.ndarray, steps: int, **arguments: Any) -> tfgen.PixelCNN:
+    """Trains a model on the same batch again and again, in one epoch; the wide kernel sees all of a small image."""
+    keras.utils.set_random_seed(0)
+    model = tfgen.PixelCNN(data.shape[1:], **{"filters": 12, "blocks": 1, "kernel_size": 7, **arguments})
+    model.compile(optimizer=keras.optimizers.Adam(0.02))
+    model.fit(tf.data.Dataset.from_tensors(data).repeat(), steps_per_epoch=steps, verbose=0)
+    return model
