@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 __all__ = ["averaged_copy", "update_average"]
@@ -22,12 +23,11 @@ def averaged_copy(network: Any) -> Any:
       ValueError: the network cannot be made from its config.
     """
     try:
-        config = network.get_config()
-        copy = type(network).from_config({**config, "name": f"{config['name']}_average"})
+        copy = type(network).from_config({**network.get_config(), "name": f"{network.name}_average"})
         if not copy.built:
-            copy.build(network.build_shape if hasattr(network, "build_shape") else network.input_shape)
+            copy(keras.Input(network.get_build_config()["input_shape"][1:]))
         copy.set_weights(network.get_weights())
-    except (NotImplementedError, TypeError, AttributeError) as error:
+    except (NotImplementedError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(
             f"`ema` keeps a second copy of each network, made from its config. {type(network).__name__} cannot be made so: "
             f"give it `get_config`, or pass `ema=None`. Received: {error}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 __all__ = [
     "RANDOM_STATE",
@@ -40,7 +41,7 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
 
 
 def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
-    """Says what a user's own network should take and return.
+    """Says what a user's own network should take and return, and builds it if it is not built yet.
 
     Args:
       network: a Keras model.
@@ -49,13 +50,18 @@ def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tup
       outputs: shape of one row of its output.
 
     Raises:
+      TypeError: it is no Keras model.
       ValueError: the network's shapes differ.
     """
-    received = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
-    if received != (inputs, outputs):
-        raise ValueError(
-            f"Expected `{name}` to go from {inputs} to {outputs} for each row. Received: from {received[0]} to {received[1]}"
-        )
+    if not isinstance(network, keras.Layer):
+        raise TypeError(f"Expected `{name}` to be a Keras model. Received: {name}={network!r}")
+    expected = f"Expected `{name}` to go from {inputs} to {outputs} for each row."
+    try:
+        received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), network(keras.Input(inputs)))
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(f"{expected} Received: a network that cannot take {inputs}: {error}") from error
+    if received != outputs:
+        raise ValueError(f"{expected} Received: from {inputs} to {received}")
 
 
 def to_config(model: Any) -> dict[str, Any]:

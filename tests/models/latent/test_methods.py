@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfgen
-from tests.models.latent.linear import LATENTS, linear_model
+from tests.models.latent.linear import linear_model
 from tfgen import random
 
 SHAPE = (5, 4, 1)
@@ -231,10 +231,3 @@ def test_the_metadata_says_what_the_bound_is(model):
     assert metadata["latent_dim"] == 3
     assert metadata["likelihood"] == "Bernoulli"
     assert metadata["log_prob_bound"].startswith("importance-weighted lower bound, 64 samples")
-
-
-def test_networks_that_do_not_fit_are_refused():
-    tensor = keras.Input(SHAPE)
-    encoder = keras.Model(tensor, keras.layers.Dense(LATENTS)(keras.layers.Flatten()(tensor)))
-    with pytest.raises(ValueError, match=r"Expected `encoder` to go from \(5, 4, 1\) to \(4,\).*Received: from \(5, 4, 1\) to \(2,\)"):
-        tfgen.VAE(SHAPE, latent_dim=2, encoder=encoder)

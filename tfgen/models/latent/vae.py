@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import keras
+import numpy as np
 
 from tfgen import networks
 from tfgen.distributions import Likelihood, get_likelihood
@@ -113,8 +114,10 @@ def _check_settings(model: VAE) -> None:
     for name, least in {
         "latent_dim": 1, "width": 0, "beta": 0, "kl_warmup_steps": 0, "free_bits": 0, "importance_samples": 1,
     }.items():  # fmt: skip
-        if not getattr(model, name) >= least:
-            raise ValueError(f"`{name}` must be at least {least}. Received: {name}={getattr(model, name)}")
+        value, fraction = getattr(model, name), name in ("beta", "free_bits")
+        if not isinstance(value, (float, int, np.number) if fraction else (int, np.integer)) or not value >= least:
+            kind = "a number" if fraction else "an integer"
+            raise ValueError(f"`{name}` must be {kind} of at least {least}. Received: {name}={value!r}")
     if model.importance_samples > 1 and (model.beta != 1 or model.kl_warmup_steps or model.free_bits):
         raise ValueError(
             "The importance-weighted bound has no KL term to weigh: expected `beta=1`, `kl_warmup_steps=0` and `free_bits=0` beside "
