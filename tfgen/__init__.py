@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from tfgen import (
-    callbacks,
-    data,
-    distributions,
-    export,
-    layers,
-    models,
-    networks,
-    objectives,
-    paths,
-    pictures,
-    precision,
-    random,
-    serving,
-    zoo,
-)
-from tfgen.models import (
-    GAN,
-    VAE,
-    AdversarialModel,
-    AutoregressiveModel,
-    LatentVariableModel,
-    PixelCNN,
-)
+import sys as _sys
+from importlib import import_module as _import_module
+from pathlib import Path as _Path
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
+# The `tfgen` command imports what it needs when it needs it: `tfgen --help` answers at once, without TensorFlow. Everywhere
+# else all models are imported here, so that Keras knows their names when it loads a file.
+_IS_COMMAND = _Path((_sys.argv or [""])[0]).stem == "tfgen" or _sys.orig_argv[1:3] == ["-m", "tfgen.cli"]
+
+if TYPE_CHECKING or not _IS_COMMAND:
+    from tfgen import (
+        callbacks,
+        data,
+        distributions,
+        export,
+        layers,
+        models,
+        networks,
+        objectives,
+        paths,
+        pictures,
+        precision,
+        random,
+        serving,
+        zoo,
+    )
+    from tfgen.models import (
+        GAN,
+        VAE,
+        AdversarialModel,
+        AutoregressiveModel,
+        LatentVariableModel,
+        PixelCNN,
+    )
 
 __version__ = "0.1.0"
 
@@ -51,3 +62,12 @@ __all__ = [
     "serving",
     "zoo",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Imports a room or a model at its first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'tfgen' has no attribute {name!r}")
+    if name[0].islower():
+        return _import_module(f"tfgen.{name}")
+    return getattr(_import_module("tfgen.models"), name)

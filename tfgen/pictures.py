@@ -43,7 +43,7 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
     picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 128, np.uint8)
     for index, image in enumerate(images):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
-        picture[top : top + height, left : left + width] = np.round(np.clip(image, 0, 1) * 255)
+        picture[top : top + height, left : left + width] = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255)  # NaN is black
     return picture
 
 

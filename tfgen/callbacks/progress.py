@@ -14,7 +14,7 @@ class Progress(keras.callbacks.Callback):
     """Shows one bar for all epochs: steps done, losses, time left. Where output is no terminal, one line an epoch.
 
     Args:
-      total_steps: steps of the whole training.
+      total_steps: steps of the whole training, counted from the model's first step.
 
     Example:
       >>> import numpy as np, tfgen
