@@ -22,9 +22,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 __all__ = ["grpc_server", "rest_server"]
 
 
-@contextlib.contextmanager
-def rest_server(folder: Path, name: str, state: str = "AVAILABLE") -> Iterator[str]:
-    """Answers `:predict` in row form, and says its state; yields the URL of `:predict`."""
+def _rest_handler(folder: Path, name: str, state: str) -> type[BaseHTTPRequestHandler]:
+    """Makes the class that answers requests."""
     signatures = tf.saved_model.load(str(folder)).signatures
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,7 +59,13 @@ def rest_server(folder: Path, name: str, state: str = "AVAILABLE") -> Iterator[s
         def log_message(self, *arguments: object) -> None:
             """Keeps the test's output quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextlib.contextmanager
+def rest_server(folder: Path, name: str, state: str = "AVAILABLE") -> Iterator[str]:
+    """Answers `:predict` in row form, and says its state; yields the URL of `:predict`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _rest_handler(folder, name, state))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -18,6 +18,40 @@ def seeds_spec() -> tf.TensorSpec:
     return tf.TensorSpec([None], tf.int64, name="seed")
 
 
+def _oddities() -> dict:
+    """Makes the functions that servers trip over, with their inputs: two outputs, bytes, logarithms of 0, half floats, failures."""
+
+    def pair(a, b):
+        return {"total": a + tf.cast(b, tf.float32)[:, None], "is_even": tf.equal(b % 2, 0), "text": tf.as_string(b)}
+
+    def echo(x):
+        return {"y_bytes": x, "plain": x}
+
+    def bytes_only(x):
+        return {"y_bytes": x}
+
+    def odd(x):
+        return {"log": tf.math.log(x)}
+
+    def short(x):
+        return {"half": tf.cast(x, tf.float16)}
+
+    def check(x):
+        with tf.control_dependencies([tf.debugging.assert_positive(x, "x must be above 0")]):
+            return {"x": tf.identity(x)}
+
+    vector = tf.TensorSpec([None], tf.float32, name="x")
+    strings = tf.TensorSpec([None], tf.string, name="x")
+    return {
+        pair: [tf.TensorSpec([None, 2], tf.float32, name="a"), tf.TensorSpec([None], tf.int64, name="b")],
+        echo: [strings],
+        bytes_only: [strings],
+        odd: [vector],
+        short: [vector],
+        check: [vector],
+    }
+
+
 class SmallModel(tf.Module):
     """Draws 4x4 images from row seeds; `brightness` tells two versions apart."""
 
@@ -50,27 +84,6 @@ class SmallModel(tf.Module):
         def log_prob(image, label):
             return {"log_prob": -tf.reduce_sum(image, [1, 2, 3]) - tf.cast(label, tf.float32)}
 
-        def pair(a, b):
-            return {"total": a + tf.cast(b, tf.float32)[:, None], "is_even": tf.equal(b % 2, 0), "text": tf.as_string(b)}
-
-        def echo(x):
-            return {"y_bytes": x, "plain": x}
-
-        def bytes_only(x):
-            return {"y_bytes": x}
-
-        def odd(x):
-            return {"log": tf.math.log(x)}
-
-        def short(x):
-            return {"half": tf.cast(x, tf.float16)}
-
-        def check(x):
-            with tf.control_dependencies([tf.debugging.assert_positive(x, "x must be above 0")]):
-                return {"x": tf.identity(x)}
-
-        vector = tf.TensorSpec([None], tf.float32, name="x")
-        pair_inputs = [tf.TensorSpec([None, 2], tf.float32, name="a"), tf.TensorSpec([None], tf.int64, name="b")]
         inputs = {
             sample: [seeds_spec()],
             sample_with_controls: [seeds_spec(), temperature],
@@ -78,12 +91,7 @@ class SmallModel(tf.Module):
             encode: [images],
             decode: [floats],
             log_prob: [images, label],
-            pair: pair_inputs,
-            echo: [tf.TensorSpec([None], tf.string, name="x")],
-            bytes_only: [tf.TensorSpec([None], tf.string, name="x")],
-            odd: [vector],
-            short: [vector],
-            check: [vector],
+            **_oddities(),
         }
         traced = {f.__name__: tf.function(f, autograph=False, input_signature=specs) for f, specs in inputs.items()}
         return traced | {"serving_default": traced["sample"]}
