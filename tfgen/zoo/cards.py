@@ -111,6 +111,8 @@ def _numbers(metrics: list[dict[str, Any]]) -> str:
     if not rows:
         return f"## Numbers\n\n{pinned} pinned forward passes in `metrics.json`."
     table = _table(["metric", "value", "unit", "kind", "data", "n", "tolerance"], rows)
+    draws = {number["protocol"]: number["data_sha256"] for number in metrics if number["data_sha256"]}
+    protocols = [f"{how}; sha256 of the data `{draws[how]}`" if how in draws else how for how in protocols]
     notes = "\n".join(f"* [{place + 1}] {protocol}" for place, protocol in enumerate(protocols))
     last = metrics[0]
     where = ", ".join(f"{name} {version}" for name, version in last["versions"].items())
