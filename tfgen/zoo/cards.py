@@ -131,7 +131,7 @@ def _reference(reference: list[dict[str, Any]] | None) -> str:
 
 def _use(name: str, in_zoo: bool) -> str:
     path = name if in_zoo else f"path/to/{name}"
-    return f'## Use\n\n```python\nimport tfgen\nmodel = tfgen.zoo.load("{path}")\nimages = model.sample(16, seed=0)\n```'
+    return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\nimages = model.sample(16, seed=0)\n```'
 
 
 def _training(recipe: dict[str, Any], training: dict[str, Any] | None) -> str:
