@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from .cases import CASES
 
 from tfgen.testing import Case, check, lines_of
+
+from .cases import CASES
 
 
 # the case is the outer loop: a case's lines share what is costly to make

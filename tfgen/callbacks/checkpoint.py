@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +58,31 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.path.exists():
             return
         begun = int(self.model.epoch.numpy())
+        variables = [*self.model.weights, *(v for optimizer in self.model._optimizers().values() for v in optimizer.variables)]
+        kept = [variable.numpy() for variable in variables]
         try:
+            self._load()
+            done = int(self.model.epoch.numpy()) - begun
+            if done < 0:
+                raise ValueError(
+                    f"The checkpoint in {self.directory} is older than the model: delete it, or load the model it belongs to. "
+                    f"Received: a checkpoint of epoch {begun + done}, a model of epoch {begun}"
+                )
+        except ValueError:
+            for variable, value in zip(variables, kept, strict=True):
+                variable.assign(value)
+            raise
+        self.model._initial_epoch = done
+
+    def _load(self) -> None:
+        try:
+            _check_same_model(self.model, self.path)
             self.model.load_weights(self.path)
         except Exception as error:
             raise ValueError(
                 f"The checkpoint in {self.directory} does not fit this model; train into another directory, or delete "
-                f"the file to start anew. Received: {self.path}: {error}"
+                f"the file to start anew. Received: {self.path}: {str(error).splitlines()[0][:200]}"
             ) from error
-        done = int(self.model.epoch.numpy()) - begun
-        if done < 0:
-            raise ValueError(
-                f"The checkpoint in {self.directory} is older than the model: delete it, or load the model it belongs to. "
-                f"Received: a checkpoint of epoch {begun + done}, a model of epoch {begun}"
-            )
-        self.model._initial_epoch = done
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self.every_steps is not None and int(self.model.step.numpy()) % self.every_steps == 0:
@@ -93,3 +106,24 @@ class Checkpoint(keras.callbacks.Callback):
             os.replace(aside, self.path)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def _check_same_model(model: Any, path: Path) -> None:
+    """Compares class and arguments: Keras loads what happens to fit, and passes over optimizers and averages that do not."""
+    with zipfile.ZipFile(path) as archive:
+        stored = json.loads(archive.read("config.json"))
+    own = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    if stored["class_name"] != own["class_name"]:
+        raise ValueError(f"it is of a {stored['class_name']}, this is a {own['class_name']}")
+    for part in ("config", "compile_config"):
+        theirs, ours = (found.get(part) or {} for found in (stored, own))
+        for name in sorted({*theirs, *ours} - {"name"}):
+            then, now = _comparable(theirs.get(name)), _comparable(ours.get(name))
+            if then != now:
+                raise ValueError(f"`{name}` was {then}, and is {now}")
+
+
+def _comparable(value: Any) -> Any:
+    """Reduces networks and optimizers to their class: their configs hold names that differ from run to run."""
+    named = isinstance(value, dict) and "name" in (value.get("config") or {})
+    return value["class_name"] if named else value

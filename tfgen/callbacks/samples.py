@@ -22,6 +22,9 @@ class Samples(keras.callbacks.Callback):
       seed: seed of the grid, the same each time.
       every_epochs: epochs between two pictures.
 
+    Raises:
+      ValueError: `n` or `every_epochs` is less than 1.
+
     Example:
       >>> import numpy as np, os, tempfile, tfgen
       >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1)
@@ -34,6 +37,8 @@ class Samples(keras.callbacks.Callback):
 
     def __init__(self, directory: str | os.PathLike[str], *, n: int = 64, seed: int = 0, every_epochs: int = 1) -> None:
         super().__init__()
+        if n < 1 or every_epochs < 1:
+            raise ValueError(f"`n` and `every_epochs` must be at least 1. Received: n={n}, every_epochs={every_epochs}")
         self.directory = Path(directory)
         self.n, self.seed, self.every_epochs = n, seed, every_epochs
 

@@ -25,6 +25,7 @@ class _Clock(keras.callbacks.Callback):
         self._cumulative_steps = cumulative_steps
         self._skipped = self._first_step = 0
         self._fresh = True
+        self._cut = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._fresh = True
@@ -40,6 +41,10 @@ class _Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.batch.assign(self._skipped + batch + 1)
+        # endless data does not end a resumed epoch where it should
+        self._cut = self._cumulative_steps is not None and 0 < self._skipped == self._cumulative_steps - batch - 1
+        if self._cut:
+            self.model.stop_training = True
 
     def on_interrupt(self) -> None:
         # Ctrl-C may come between a step and its callbacks: the step counter knows
@@ -48,6 +53,8 @@ class _Clock(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.batch.assign(0)
         self.model.epoch.assign_add(1)
+        if self._cut:
+            self._cut = self.model.stop_training = False
 
 
 class TrainingMixin:

@@ -84,7 +84,7 @@ def resume_in_new_process(bench: Bench) -> None:
     _leave_data(bench, folder)
     model = bench.trained()
     model.save(folder / "trained.keras")
-    _run(bench, folder, _child.load_and_resume, _EPOCHS - 2)
+    _run(bench, folder, "load_and_resume", _EPOCHS - 2)
     same(_read(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
     close(np.load(folder / "samples.npy"), model.sample(seed=[7, 8], **bench.label(2)), 0.0, "samples in a new process")
     same(_read(folder / "resumed.npz"), bench.fitted(_EPOCHS), "training resumed in a new process")
@@ -96,9 +96,9 @@ def resume_after_kill(bench: Bench) -> None:
     folder = bench.folder / "kill"
     _leave_data(bench, folder)
     bench.fresh().save(folder / "start.keras")
-    _run(bench, folder, _child.killed_fit, _EPOCHS, _KILL, _EVERY, code=_child.KILLED)
+    _run(bench, folder, "killed_fit", _EPOCHS, _KILL, _EVERY, code=_child.KILLED)
     expect((folder / "checkpoint" / "checkpoint.keras").exists(), "the killed run left no checkpoint")
-    _run(bench, folder, _child.resumed_fit, _EPOCHS, _EVERY)
+    _run(bench, folder, "resumed_fit", _EPOCHS, _EVERY)
     same(_read(folder / "finished.npz"), bench.fitted(_EPOCHS), "training resumed after a kill")
 
 
@@ -109,12 +109,12 @@ def _leave_data(bench: Bench, folder: Path) -> None:
     np.savez(folder / "data.npz", x=bench.x, batch=BATCH, **labels)
 
 
-def _run(bench: Bench, folder: Path, job: Any, *arguments: Any, code: int = 0) -> None:
+def _run(bench: Bench, folder: Path, job: str, *arguments: Any, code: int = 0) -> None:
     devices = len(tf.config.list_logical_devices("CPU"))
-    received = _child.run(job, str(folder), tuple(bench.case.modules), *arguments, devices=devices)
+    received = _child.run(job, str(folder), list(bench.case.modules), *arguments, devices=devices)
     error = folder / "error.txt"
     detail = error.read_text() if error.exists() else ""
-    expect(received == code, f"{job.__name__}: expected exit code {code}, received {received}. {detail}")
+    expect(received == code, f"{job}: expected exit code {code}, received {received}. {detail}")
 
 
 def _read(path: Path) -> State:
