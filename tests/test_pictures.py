@@ -1,4 +1,4 @@
-"""Grids of images, and the files they are written to."""
+"""Grids of images, training curves, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgen.pictures import grid, save_grid
+from tfgen.pictures import grid, save_curves, save_grid
 
 
 def numbered(n, height=2, width=3, channels=1):
@@ -103,3 +103,25 @@ def test_channels_that_no_picture_has_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"1 or 3 channels. Received: 2 channels"):
         save_grid(numbered(1, channels=2), tmp_path / "grid.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_curves_are_drawn_one_for_each_column(tmp_path):
+    log = tmp_path / "history.csv"
+    sizes = []
+    for text in ("epoch,loss\n0,2.0\n1,1.0\n", "epoch,kl,loss\n0,1.0,2.0\n1,NA,1.5\n2,0.5,1.0\n"):
+        log.write_text(text)
+        path = save_curves(log, tmp_path / "new" / "curves.png")
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert np.asarray(picture.convert("L")).std() > 1  # something stands on the white
+            sizes.append(picture.size)
+    assert sizes[1] == (2 * sizes[0][0], sizes[0][1])
+    assert [found.name for found in (tmp_path / "new").iterdir()] == ["curves.png"]
+
+
+@pytest.mark.parametrize("text", ["", "epoch,loss\n", "epoch\n0\n", "step,loss\n0,1.0\n"])
+def test_a_log_without_curves_is_refused(text, tmp_path):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"Expected a log with a column `epoch`.*Received: .*history\.csv"):
+        save_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]

@@ -100,11 +100,10 @@ def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -
       ValueError: the log has no column `epoch`, no other column, or no row.
 
     Example:
-      >>> import os, tempfile, tfgen
-      >>> folder = tempfile.mkdtemp()
-      >>> log = os.path.join(folder, "history.csv")
-      >>> _ = open(log, "w").write("epoch,loss\\n0,2.0\\n1,1.0\\n")
-      >>> tfgen.pictures.save_curves(log, os.path.join(folder, "curves.png")).name
+      >>> import pathlib, tempfile, tfgen
+      >>> folder = pathlib.Path(tempfile.mkdtemp())
+      >>> _ = (folder / "history.csv").write_text("epoch,loss\\n0,2.0\\n1,1.0\\n")
+      >>> tfgen.pictures.save_curves(folder / "history.csv", folder / "curves.png").name
       'curves.png'
     """
     from matplotlib.figure import Figure
@@ -117,7 +116,8 @@ def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -
     epochs = [float(row["epoch"]) + 1 for row in rows]
     figure = Figure(figsize=(3.2 * len(names), 2.6), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        axis.plot(epochs, [float(row[name]) for row in rows])
+        # Keras writes NA where an epoch has no value of a column
+        axis.plot(epochs, [math.nan if row[name] == "NA" else float(row[name]) for row in rows])
         axis.set(title=name, xlabel="epoch")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
