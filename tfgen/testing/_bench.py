@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.models.configuration import seed_generators
+from tfgen.testing import _child
 from tfgen.testing.case import Case
 
 __all__ = [
@@ -169,7 +170,36 @@ class Bench:
         """Returns the state after so many uninterrupted epochs."""
         if epochs not in self._fitted:
             self._fitted[epochs] = self.after(lambda model: self.fit(model, epochs))
+            if epochs == 2:  # other processes take as long as all the lines here: they begin now, and `_saving` waits for them
+                _ = self.resuming, self.killing
         return self._fitted[epochs]
+
+    @cached_property
+    def resuming(self) -> Path:
+        """The folder of a new process that loads the model after two epochs and trains it for two more."""
+        folder = self._folder_with_data("resume")
+        self.trained().save(folder / "trained.keras")
+        _child.start(folder, [("load_and_resume", (list(self.case.modules), 2))], self._devices())
+        return folder
+
+    @cached_property
+    def killing(self) -> Path:
+        """The folder of a process that kills itself inside the second epoch, and of another that goes on from its checkpoint."""
+        folder, modules, every, kill = self._folder_with_data("kill"), list(self.case.modules), 2, ROWS // BATCH + 2
+        self.fresh().save(folder / "start.keras")
+        jobs = [("killed_fit", (modules, 4, kill, every)), ("resumed_fit", (modules, 4, every))]
+        _child.start(folder, jobs, self._devices())
+        return folder
+
+    def _folder_with_data(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir()
+        np.savez(folder / "data.npz", x=self.x, batch=BATCH, **({} if self.y is None else {"y": self.y}))
+        return folder
+
+    @staticmethod
+    def _devices() -> int:
+        return len(tf.config.list_logical_devices("CPU"))
 
     @cached_property
     def _fitted(self) -> dict[int, State]:
@@ -186,6 +216,27 @@ class Bench:
         model = self.fresh()
         train(model)
         return state_of(model)
+
+    def plain_optimizers(self) -> dict[str, Any]:
+        """Plain gradient descent for every player: a step is then the gradient, times a rate that is set later."""
+        return {name: keras.optimizers.SGD(0.1) for name in optimizers(self.model)}
+
+    @cached_property
+    def _plain(self) -> Any:
+        model = self.build()
+        model.compile(**self.plain_optimizers())
+        return model, state_of(model)
+
+    def plain(self) -> Any:
+        """Returns the model compiled with plain gradient descent, as it was before training."""
+        model, state = self._plain
+        set_state(model, state)
+        return model
+
+    def densities(self) -> list[str]:
+        """Names the methods that give one number of nats a row."""
+        kind = getattr(self.model, "likelihood_kind", None)
+        return {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"]}.get(kind, [])
 
     def label(self, n: int) -> dict[str, Any]:
         """The keyword that `sample` needs beside seeds."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,30 +17,42 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["JOBS", "KILLED", "run", "serve"]
+__all__ = ["JOBS", "KILLED", "serve", "start", "wait", "work"]
 
 KILLED = 37  # the exit code of a process that ended itself in the middle of training
-_COMMAND = [sys.executable, "-c", "from tfgen.testing import _child; _child.serve()"]
+_FORKS = hasattr(os, "fork")
+_LONGEST = 600.0
 
 
-def run(job: str, *arguments: Any, devices: int) -> int:
-    """Runs a job in a new process, in which nothing but `import tfgen` has been done; returns its exit code.
+def start(folder: Path, jobs: Sequence[tuple[str, Sequence[Any]]], devices: int) -> None:
+    """Has jobs run one after the other, each in a new process, in which nothing but `import tfgen` has been done.
 
-    Where the system forks, the new process is the copy of one that has only imported tfgen: a start costs 10 ms and not 3 s.
+    Where the system forks, a new process is the copy of one that has only imported tfgen: a start costs 10 ms and not 3 s.
+    Returns at once; `wait` gives the exit codes.
     """
-    request = json.dumps([job, arguments, devices]) + "\n"
-    if not hasattr(os, "fork"):
-        return subprocess.run(_COMMAND, input=request, text=True, env=_environment()).returncode
     server = _server()
-    server.stdin.write(request)  # type: ignore[union-attr]
+    server.stdin.write(json.dumps([str(folder), jobs, devices]) + "\n")  # type: ignore[union-attr]
     server.stdin.flush()  # type: ignore[union-attr]
-    return int(server.stdout.readline())  # type: ignore[union-attr]
+
+
+def wait(folder: Path) -> list[int]:
+    """Waits until the jobs of a folder are done; returns their exit codes."""
+    until, done = time.monotonic() + _LONGEST, folder / "done.txt"
+    while not done.exists():
+        if _server().poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"The process that runs the jobs of {folder} has ended, or takes more than {_LONGEST} s")
+        time.sleep(0.01)
+    return json.loads(done.read_text())
 
 
 @functools.cache
 def _server() -> subprocess.Popen[str]:
     """Starts the process that forks; it ends when this one does, because its input ends then."""
-    return subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment())
+    return subprocess.Popen(_command("serve()"), stdin=subprocess.PIPE, text=True, env=_environment())
+
+
+def _command(call: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys; from tfgen.testing import _child; _child.{call}"]
 
 
 def _environment() -> dict[str, str]:
@@ -46,33 +60,58 @@ def _environment() -> dict[str, str]:
 
 
 def serve() -> None:
-    """Reads jobs line by line; runs each in a fork of its own and answers with its exit code."""
+    """Reads requests line by line, and lets each run beside the others."""
+    if _FORKS:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch over the jobs
     for request in sys.stdin:
-        job, arguments, devices = json.loads(request)
-        if not hasattr(os, "fork"):
-            _guarded(job, arguments, devices)
-            return
-        child = os.fork()
-        if child == 0:
-            os.dup2(2, 1)  # what the job prints is no answer
-            try:
-                _guarded(job, arguments, devices)
-            except BaseException:
-                os._exit(1)
+        if not _FORKS:
+            _watch(request)
+        elif os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.dup2(2, 1)  # what jobs print goes to the log
+            _watch(request)
             os._exit(0)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _guarded(job: str, arguments: Sequence[Any], devices: int) -> None:
-    """Runs the job; an exception is written beside its result, for the parent to show."""
+def _watch(request: str) -> None:
+    """Runs a request's jobs until one fails, and writes their exit codes."""
+    folder, jobs, devices = json.loads(request)
+    codes: list[int] = []
+    for name, arguments in jobs:
+        codes.append(_new_process(json.dumps([folder, name, arguments, devices])))
+        if codes[-1] not in (0, KILLED):
+            break
+    if os.path.isdir(folder):  # else nobody waits any more
+        aside = Path(folder, "aside.txt")
+        aside.write_text(json.dumps(codes))
+        os.replace(aside, Path(folder, "done.txt"))
+
+
+def _new_process(request: str) -> int:
+    if not _FORKS:
+        return subprocess.run([*_command("work(sys.argv[1])"), request], env=_environment()).returncode
+    child = os.fork()
+    if child == 0:
+        try:
+            work(request)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def work(request: str) -> None:
+    """Does one job; an exception is written beside its result, for the parent to show."""
+    folder, name, arguments, devices = json.loads(request)
     from tfgen.testing.devices import two_devices
 
     if devices > 1:
         two_devices()
     try:
-        JOBS[job](*arguments)
+        JOBS[name](folder, *arguments)
     except BaseException:
-        Path(arguments[0], "error.txt").write_text(traceback.format_exc())
+        if os.path.isdir(folder):
+            Path(folder, "error.txt").write_text(traceback.format_exc())
         raise
 
 

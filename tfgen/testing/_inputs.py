@@ -74,9 +74,7 @@ def bad_input(bench: Bench) -> None:
     before = state_of(model)
     methods = {"fit": lambda x: bench.fit(model, x=x), "evaluate": lambda x: bench.evaluate(model, x=x)}
     methods["predict"] = lambda x: model.predict(x, verbose=0)
-    for name in ("log_prob", "elbo", "log_prob_bound") if getattr(model, "likelihood_kind", None) else ():
-        if hasattr(model, name):
-            methods[name] = getattr(model, name)
+    methods |= {name: getattr(model, name) for name in bench.densities()}
     for what, x in _spoilt(bench.x).items():
         for name, method in methods.items():
             text = refuses(lambda method=method, x=x: method(x), f"{name} on {what}")

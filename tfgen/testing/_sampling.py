@@ -127,10 +127,9 @@ def _interpolation(bench: Bench, model: Any) -> None:
 def likelihood(bench: Bench) -> None:
     """`log_prob`, `elbo` and `log_prob_bound`, where they exist, are float32 nats, one per row, each from its row and seed alone."""
     model, kind = bench.trained(), getattr(bench.model, "likelihood_kind", None)
-    methods = {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"], None: []}
-    expect(kind in methods, f"`likelihood_kind` must be 'exact', 'bound' or None, not {kind!r}")
+    expect(kind in ("exact", "bound", None), f"`likelihood_kind` must be 'exact', 'bound' or None, not {kind!r}")
     label = {"label": bench.y} if bench.y is not None else {}
-    for name in methods[kind]:
+    for name in bench.densities():
         method = getattr(model, name)
         seeded = {"seed": np.arange(ROWS)} if "seed" in inspect.signature(method).parameters else {}
         expect(bool(seeded) == (kind == "bound"), f"{name} must take `seed` just when it is random")
@@ -196,15 +195,10 @@ def no_retracing(bench: Bench) -> None:
     """A second call with the same shapes, of anything, computes and does not trace again."""
     model = bench.trained()
     label = {"label": bench.y} if bench.y is not None else {}
-    names = [
-        name
-        for name in ("log_prob", "elbo", "log_prob_bound")
-        if getattr(model, "likelihood_kind", None) and hasattr(model, name)
-    ]
 
     def use() -> None:
         model.sample(BATCH, seed=1, **bench.label(BATCH))
-        for name in names:
+        for name in bench.densities():
             getattr(model, name)(bench.x, **label)
         bench.fit(model)
         bench.evaluate(model)

@@ -6,19 +6,13 @@ import contextlib
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfgen.testing import _child
-from tfgen.testing._bench import BATCH, Bench, State, close, expect, optimizers, refuses, same, state_of, to_array
+from tfgen.testing._bench import Bench, State, close, expect, optimizers, refuses, same, state_of, to_array
 from tfgen.testing._lines import line
-
-_EVERY = 2  # checkpoints after steps 2, 4, ...
-_KILL = 5  # inside the second epoch of three steps, one step after a checkpoint
-_EPOCHS = 4
 
 
 @line
@@ -80,41 +74,26 @@ def keras_file(bench: Bench) -> None:
 @line
 def resume_in_new_process(bench: Bench) -> None:
     """A new process that only imports tfgen loads the file; `fit` for 2 + 2 epochs equals `fit` for 4, to the last bit."""
-    folder = bench.folder / "resume"
-    _leave_data(bench, folder)
-    model = bench.trained()
-    model.save(folder / "trained.keras")
-    _run(bench, folder, "load_and_resume", _EPOCHS - 2)
+    model, folder = bench.trained(), bench.resuming
+    _finish(folder, [0])
     same(_read(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
     close(np.load(folder / "samples.npy"), model.sample(seed=[7, 8], **bench.label(2)), 0.0, "samples in a new process")
-    same(_read(folder / "resumed.npz"), bench.fitted(_EPOCHS), "training resumed in a new process")
+    same(_read(folder / "resumed.npz"), bench.fitted(4), "training resumed in a new process")
 
 
 @line
 def resume_after_kill(bench: Bench) -> None:
     """With `Checkpoint(every_steps=...)` a run killed inside an epoch, started again, ends as if it had never stopped, to the last bit."""
-    folder = bench.folder / "kill"
-    _leave_data(bench, folder)
-    bench.fresh().save(folder / "start.keras")
-    _run(bench, folder, "killed_fit", _EPOCHS, _KILL, _EVERY, code=_child.KILLED)
-    expect((folder / "checkpoint" / "checkpoint.keras").exists(), "the killed run left no checkpoint")
-    _run(bench, folder, "resumed_fit", _EPOCHS, _EVERY)
-    same(_read(folder / "finished.npz"), bench.fitted(_EPOCHS), "training resumed after a kill")
+    folder = bench.killing
+    _finish(folder, [_child.KILLED, 0])
+    same(_read(folder / "finished.npz"), bench.fitted(4), "training resumed after a kill")
 
 
-def _leave_data(bench: Bench, folder: Path) -> None:
-    """Writes what `_child` trains on."""
-    folder.mkdir()
-    labels = {} if bench.y is None else {"y": bench.y}
-    np.savez(folder / "data.npz", x=bench.x, batch=BATCH, **labels)
-
-
-def _run(bench: Bench, folder: Path, job: str, *arguments: Any, code: int = 0) -> None:
-    devices = len(tf.config.list_logical_devices("CPU"))
-    received = _child.run(job, str(folder), list(bench.case.modules), *arguments, devices=devices)
-    error = folder / "error.txt"
-    detail = error.read_text() if error.exists() else ""
-    expect(received == code, f"{job}: expected exit code {code}, received {received}. {detail}")
+def _finish(folder: Path, codes: list[int]) -> None:
+    received, error = _child.wait(folder), folder / "error.txt"
+    expect(
+        received == codes, f"expected exit codes {codes}, received {received}. {error.read_text() if error.exists() else ''}"
+    )
 
 
 def _read(path: Path) -> State:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
+from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, refuses, same, state_of, to_array
 from tfgen.testing._lines import line
 
 _STEPS = ROWS // BATCH
@@ -208,12 +208,9 @@ def weights_of_rows(bench: Bench) -> None:
         for given in ({"sample_weight": weights}, {"class_weight": {0: 2.0}, "y": labels}):
             refuses(lambda given=given: bench.fit(bench.fresh(), **given), f"{sorted(given)}")
         return
-    model = bench.build()
-    model.compile(**{name: keras.optimizers.SGD(0.1) for name in optimizers(bench.model)})
-    start = state_of(model)
 
     def change(**keywords: Any) -> np.ndarray:
-        set_state(model, start)
+        model = bench.plain()
         before = [to_array(v) for v in model.trainable_variables]
         bench.fit(model, y=labels, batch_size=ROWS, shuffle=False, **keywords)
         after = [to_array(v) for v in model.trainable_variables]
