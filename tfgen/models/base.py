@@ -59,7 +59,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         self.step = self.add_weight(name="step", shape=(), **counters)
         self.epoch = self.add_weight(name="epoch", shape=(), **counters)
         self.batch = self.add_weight(name="batch", shape=(), **counters)
-        self._evaluation_batch = tf.Variable(
+        self._evaluated_rows = tf.Variable(
             0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
         self._trackers: dict[str, keras.metrics.Mean] = {}
@@ -100,9 +100,10 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         return random.row_keys(self.seed, 0, self.step, self._row_numbers(batch))
 
     def _evaluation_seeds(self, batch: tf.Tensor) -> tf.Tensor:
-        seeds = random.row_keys(self.seed, _EVALUATION, self._evaluation_batch, self._row_numbers(batch))
+        seeds = random.row_keys(self.seed, _EVALUATION, self._evaluated_rows + self._row_numbers(batch))
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.control_dependencies([seeds]):
-            self._evaluation_batch.assign_add(1)
+            self._evaluated_rows.assign_add(tf.cast(batch, tf.int64) * replicas)
         return seeds
 
     # ---- metrics ----
@@ -113,7 +114,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
 
     def reset_metrics(self) -> None:
         super().reset_metrics()
-        self._evaluation_batch.assign(0)
+        self._evaluated_rows.assign(0)
 
     def _track(self, values: dict[str, tf.Tensor], sample_weight: tf.Tensor | None) -> dict[str, tf.Tensor]:
         for name, value in values.items():

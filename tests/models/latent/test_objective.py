@@ -234,3 +234,11 @@ def test_the_networks_learn_the_likelihood_of_a_linear_law():
     assert loc.shape == (256, LATENTS)
     np.testing.assert_allclose(scale.mean(0), np.sqrt(law.posterior_variance), rtol=0.08)
     assert np.sqrt(np.mean((loc - expected) ** 2)) < 0.15
+
+
+def test_evaluation_does_not_depend_on_the_batch_size():
+    model = tfgen.VAE((4, 4, 1), latent_dim=2, network="mlp", width=4)
+    model.compile()
+    images = np.round(np.random.default_rng(0).uniform(size=(10, 4, 4, 1))).astype(np.float32)
+    first, second = (model.evaluate(images, batch_size=size, verbose=0, return_dict=True) for size in (4, 10))
+    assert first == pytest.approx(second, abs=1e-5)
