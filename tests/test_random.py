@@ -151,8 +151,8 @@ def test_normal_is_normal() -> None:
     ("seed", "n", "error"),
     [
         (None, None, ValueError), (0, None, ValueError), ([1, 2], 3, ValueError), ([-1], None, ValueError), ([2**53], None, ValueError),
-        ([0.5], None, TypeError), ([[1]], None, TypeError), (1.5, 2, TypeError), (True, 2, TypeError), (0, 1.5, TypeError), (0, -1, ValueError),
-        ("a", 2, TypeError),
+        ([0.5], None, TypeError), ([[1]], None, TypeError), (1.5, 2, TypeError), (True, 2, TypeError), (0, 1.5, TypeError),
+        (0, -1, ValueError), ("a", 2, TypeError),
     ],
 )  # fmt: skip
 def test_bad_seeds_are_refused(seed: object, n: object, error: type[Exception]) -> None:

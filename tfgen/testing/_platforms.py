@@ -117,6 +117,9 @@ def replicas(bench: Bench) -> None:
     for name, values in one.items():
         close(two[name], values, 1e-4, f"`{name}` of training on two replicas")
     close([to_array(v) for v in model.weights], [to_array(v) for v in reference.weights], 1e-4, "weights after six steps")
+    for name, optimizer in optimizers(model).items():  # gradients themselves: Adam's steps hide their scale
+        slots = [[to_array(v) for v in each.variables] for each in (optimizer, optimizers(reference)[name])]
+        close(*slots, 1e-3, f"slots of `{name}` after six steps")
     set_weights(model, reference)
     close(model.sample(3, seed=0, **bench.label(3)), reference.sample(3, seed=0, **bench.label(3)), 1e-5, "samples")
     close(bench.evaluate(model, **part), bench.evaluate(reference, **part), 1e-5, "evaluate with a short last batch")

@@ -75,6 +75,15 @@ def order_of_data(bench: Bench) -> None:
     moved = any(in_order[name].tobytes() != again[name].tobytes() for name in names)
     expect(moved, "`shuffle=True` gives the same training as `shuffle=False`")
 
+    def same_epoch_twice(model: Any) -> None:
+        bench.fit(model)
+        model.epoch.assign(0)
+        bench.fit(model)
+        model.epoch.assign_add(1)
+
+    other = bench.after(same_epoch_twice)
+    expect(any(other[name].tobytes() != bench.fitted(2)[name].tobytes() for name in names), "two epochs have the same order")
+
 
 @line
 def evaluate(bench: Bench) -> None:

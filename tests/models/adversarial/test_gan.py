@@ -273,7 +273,9 @@ def served(model, name, **inputs):
     """Runs a signature as a server does: traced once for any batch size."""
     signature = model.signatures()[name]
     assert [spec.name for spec in signature.inputs] == list(inputs)
-    function = tf.function(lambda *values: signature.function(**dict(zip(inputs, values, strict=True))), signature.inputs, autograph=False)
+    function = tf.function(
+        lambda *values: signature.function(**dict(zip(inputs, values, strict=True))), signature.inputs, autograph=False
+    )
     return function(*[tf.constant(value) for value in inputs.values()])["image"].numpy()
 
 

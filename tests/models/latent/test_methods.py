@@ -199,7 +199,9 @@ def served(model, name, **inputs):
     """Runs a signature as a server does: traced once for any batch size."""
     signature = model.signatures()[name]
     assert [spec.name for spec in signature.inputs] == list(inputs)
-    function = tf.function(lambda *values: signature.function(**dict(zip(inputs, values, strict=True))), signature.inputs, autograph=False)
+    function = tf.function(
+        lambda *values: signature.function(**dict(zip(inputs, values, strict=True))), signature.inputs, autograph=False
+    )
     return {key: value.numpy() for key, value in function(*[tf.constant(value) for value in inputs.values()]).items()}
 
 
@@ -217,7 +219,10 @@ def test_signatures_agree_with_the_methods(model, x):
         (served(model, "encode", image=x), {"latent": loc, "scale": scale}),
         (served(model, "decode", latent=latents), {"image": model.decode(latents)}),
         (served(model, "reconstruct", image=x), {"image": model.reconstruct(x)}),
-        (served(model, "log_prob_bound", image=x[:3], seed=seeds), {"log_prob_bound": model.log_prob_bound(x[:3], 64, seed=seeds)}),
+        (
+            served(model, "log_prob_bound", image=x[:3], seed=seeds),
+            {"log_prob_bound": model.log_prob_bound(x[:3], 64, seed=seeds)},
+        ),
     ]
     for received, expected in pairs:
         assert received.keys() == expected.keys()

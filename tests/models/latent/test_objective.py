@@ -69,7 +69,9 @@ def test_the_terms_add_up_and_have_their_signs(arguments):
         assert result["bits_per_dim"] == pytest.approx(-result["elbo"] / (12 * math.log(2)), rel=1e-5)
         if "importance_samples" not in arguments:
             assert result["kl"] >= 0
-            assert result["loss"] == pytest.approx(result["reconstruction"] + arguments.get("beta", 1.0) * result["kl"], rel=1e-5)
+            assert result["loss"] == pytest.approx(
+                result["reconstruction"] + arguments.get("beta", 1.0) * result["kl"], rel=1e-5
+            )
 
 
 def test_the_logged_divergence_is_the_formulas_and_not_scaled():
@@ -95,7 +97,9 @@ def test_neither_term_depends_on_the_batch_size(arguments):
 def test_reconstruction_is_summed_over_pixels_and_averaged_over_rows():
     model, x = blind(), images(8)
     probability = model.decode(np.zeros((1, 3)))[0].astype(np.float64)
-    slow = [-sum(math.log(p if value else 1 - p) for p, value in zip(probability.ravel(), row.ravel(), strict=True)) for row in x]
+    slow = [
+        -sum(math.log(p if value else 1 - p) for p, value in zip(probability.ravel(), row.ravel(), strict=True)) for row in x
+    ]
     assert evaluated(model, x)["reconstruction"] == pytest.approx(np.mean(slow), rel=1e-5)
 
 

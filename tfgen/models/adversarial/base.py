@@ -199,7 +199,9 @@ class AdversarialModel(GenerativeModel, abc.ABC):
         if steps < 2:
             raise ValueError(f"`steps` must be at least 2, both ends included. Received: steps={steps}")
         if np.size(a) != np.size(b):
-            raise ValueError(f"Expected as many seeds in `b` as in `a`: one walk for each pair. Received: {np.size(a)} and {np.size(b)}")
+            raise ValueError(
+                f"Expected as many seeds in `b` as in `a`: one walk for each pair. Received: {np.size(a)} and {np.size(b)}"
+            )
         ends = [self._latents(tf.constant(random.as_row_seeds(np.atleast_1d(seeds)))).numpy()[:, None] for seeds in (a, b)]
         weights = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
         latents = (1 - weights) * ends[0] + weights * ends[1]

@@ -234,7 +234,9 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
         if steps < 2:
             raise ValueError(f"`steps` must be at least 2, both ends included. Received: steps={steps}")
         if len(a) != len(b):
-            raise ValueError(f"Expected as many images in `b` as in `a`: one walk for each pair. Received: {len(a)} and {len(b)}")
+            raise ValueError(
+                f"Expected as many images in `b` as in `a`: one walk for each pair. Received: {len(a)} and {len(b)}"
+            )
         start, end = self.encode(a)[0][:, None], self.encode(b)[0][:, None]
         weights = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
         latents = (1 - weights) * start + weights * end
