@@ -65,6 +65,7 @@ def as_in(family: str) -> dict[str, str]:
         "steps_per_execution",
         "stock_callbacks",
         "terminate_on_nan",
+        "seeds_eager_and_compiled",
     )
     return {line: f"Depends on the networks and the training loop, and `{family}` keeps it." for line in lines}
 

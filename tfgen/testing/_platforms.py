@@ -120,6 +120,12 @@ def replicas(bench: Bench) -> None:
     for name, optimizer in optimizers(model).items():  # gradients themselves: Adam's steps hide their scale
         slots = [[to_array(v) for v in each.variables] for each in (optimizer, optimizers(reference)[name])]
         close(*slots, 1e-3, f"slots of `{name}` after six steps")
+    model.save(bench.folder / "replicas.keras")
+    same(
+        state_of(keras.saving.load_model(bench.folder / "replicas.keras")),
+        state_of(model),
+        "saved by replicas, loaded by one device",
+    )
     set_weights(model, reference)
     close(model.sample(3, seed=0, **bench.label(3)), reference.sample(3, seed=0, **bench.label(3)), 1e-5, "samples")
     close(bench.evaluate(model, **part), bench.evaluate(reference, **part), 1e-5, "evaluate with a short last batch")

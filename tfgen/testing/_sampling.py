@@ -52,6 +52,24 @@ def seeds(bench: Bench) -> None:
 
 
 @line
+def seeds_eager_and_compiled(bench: Bench) -> None:
+    """A row seed draws the same example in a graph, eagerly and under XLA."""
+    model, row_seeds = bench.trained(), random.row_seeds(_SEED, 3)
+    drawn, signature = model.sample(seed=row_seeds, **bench.label(3)), model.signatures()["sample"]
+    inputs = {"seed": tf.constant(row_seeds), **{name: tf.constant(value) for name, value in bench.label(3).items()}}
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("CRITICAL")  # eager loops drop arrays that TensorFlow would like to see used
+    try:
+        eager = signature.function(**inputs)[model.output_name]
+    finally:
+        logger.setLevel(level)
+    close(eager, drawn, 1e-5, "drawn eagerly")
+    compiled = tf.function(signature.function, jit_compile=True, autograph=False)
+    close(compiled(**inputs)[model.output_name], drawn, 1e-5, "drawn under XLA")
+
+
+@line
 def bad_seeds(bench: Bench) -> None:
     """Seeds that contradict n, are no integers, or leave open how many rows, are refused in one sentence."""
     model = bench.model
