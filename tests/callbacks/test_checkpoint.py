@@ -87,12 +87,12 @@ def test_interrupted_twice(tmp_path: Path) -> None:
     assert_straight(again)
 
 
-@pytest.mark.parametrize("every_steps", [None, 1, 2, 5])
+@pytest.mark.parametrize("every_steps", [None, 1, 5])
 def test_errors_lose_at_most_the_steps_since_the_last_save(every_steps: int | None, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fit(build(), 3, Checkpoint(tmp_path, every_steps=every_steps), At(8, RuntimeError("the machine fails")))
     saved = keras.saving.load_model(tmp_path / "checkpoint.keras")
-    assert int(saved.step.numpy()) == {None: 6, 1: 8, 2: 8, 5: 6}[every_steps]
+    assert int(saved.step.numpy()) == {None: 6, 1: 8, 5: 6}[every_steps]
     again = build()
     fit(again, 3, Checkpoint(tmp_path, every_steps=every_steps))
     assert_straight(again)
@@ -218,25 +218,3 @@ def test_nothing_but_the_file_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_every_steps_must_be_positive() -> None:
     with pytest.raises(ValueError, match="every_steps"):
         Checkpoint("somewhere", every_steps=0)
-
-
-def test_both_players_go_on(tmp_path: Path) -> None:
-    def game() -> tfgen.GAN:
-        keras.utils.set_random_seed(1)
-        model = tfgen.GAN((4, 4, 1), latent_dim=2, width=2, ema=0.9)
-        model.compile()
-        return model
-
-    def slots(model: tfgen.GAN) -> list[Any]:
-        return [
-            v.numpy() for v in (*model.weights, *model.generator_optimizer.variables, *model.discriminator_optimizer.variables)
-        ]
-
-    straight = game()
-    straight.fit(X, batch_size=4, epochs=2, verbose=0)
-    with pytest.raises(KeyboardInterrupt):
-        game().fit(X, batch_size=4, epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path), At(4, KeyboardInterrupt())])
-    again = game()
-    again.fit(X, batch_size=4, epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path)])
-    for a, b in zip(slots(again), slots(straight), strict=True):
-        np.testing.assert_array_equal(a, b)

@@ -235,7 +235,7 @@ class Bench:
 
     def densities(self) -> list[str]:
         """Names the methods that give one number of nats a row."""
-        kind = getattr(self.model, "likelihood_kind", None)
+        kind = str(getattr(self.model, "likelihood_kind", None))
         return {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"]}.get(kind, [])
 
     def label(self, n: int) -> dict[str, Any]:
@@ -244,4 +244,5 @@ class Bench:
 
     def dataset(self, *parts: np.ndarray, batch: int = BATCH) -> tf.data.Dataset:
         """Batches of arrays, in order."""
-        return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(batch)
+        arrays: Any = parts if len(parts) > 1 else next(iter(parts))
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch)

@@ -118,8 +118,8 @@ def replicas(bench: Bench) -> None:
         close(two[name], values, 1e-4, f"`{name}` of training on two replicas")
     close([to_array(v) for v in model.weights], [to_array(v) for v in reference.weights], 1e-4, "weights after six steps")
     for name, optimizer in optimizers(model).items():  # gradients themselves: Adam's steps hide their scale
-        slots = [[to_array(v) for v in each.variables] for each in (optimizer, optimizers(reference)[name])]
-        close(*slots, 1e-3, f"slots of `{name}` after six steps")
+        ours, theirs = ([to_array(v) for v in each.variables] for each in (optimizer, optimizers(reference)[name]))
+        close(ours, theirs, 1e-3, f"slots of `{name}` after six steps")
     model.save(bench.folder / "replicas.keras")
     same(
         state_of(keras.saving.load_model(bench.folder / "replicas.keras")),

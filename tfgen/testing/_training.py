@@ -96,7 +96,8 @@ def evaluate(bench: Bench) -> None:
     dataset = bench.dataset(bench.x) if bench.y is None else bench.dataset(bench.x, bench.y)
     expect(bench.evaluate(model, x=dataset, y=None, batch_size=None) == first, "a dataset gives other numbers than its arrays")
     close(bench.evaluate(model, batch_size=5), first, 1e-5, "evaluation in other batches")
-    as_list = np.ravel(bench.evaluate(model, return_dict=False)).tolist()
+    values: Any = bench.evaluate(model, return_dict=False)
+    as_list = np.ravel(values).tolist()
     expect(sorted(as_list) == sorted(first.values()), f"list and dict of metrics differ: {as_list} and {first}")
     same(state_of(model), before, "evaluate changed the model")
 
