@@ -47,7 +47,14 @@ setup(
     ],
     extras_require={
         "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.60,<2", "uvicorn>=0.30,<1"],
-        "test": ["pytest>=8,<10", "ruff>=0.17,<0.18", "pyright[nodejs]>=1.1.400", "setuptools>=65", "wheel>=0.40"],
+        "test": [
+            "pytest>=8,<10",
+            "ruff>=0.17,<0.18",
+            "pyright[nodejs]>=1.1.400",
+            "setuptools>=65",
+            "wheel>=0.40",
+            "tensorboard>=2.19",
+        ],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

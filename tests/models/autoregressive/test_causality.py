@@ -69,7 +69,7 @@ def receptive_field(model: tfgen.PixelCNN) -> np.ndarray:
 def check(model: tfgen.PixelCNN) -> None:
     height, width, channels = model.event_shape
     # several rows, as a ReLU that is dead at one image is alive at another
-    jacobians = [dependence(model, images(model.event_shape, 2, model.likelihood.levels, seed)) for seed in range(4)]
+    jacobians = [dependence(model, images(model.event_shape, 2, model.likelihood.levels, seed)) for seed in range(6)]
     others = np.max([j[:, :, 1] for j in jacobians], 0)
     assert not others.any(), "an output depends on another row of the batch"
     seen = np.max([j[:, :, 0] for j in jacobians], 0)  # (position, channel, source position, source channel)
