@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import py_compile
 import shutil
 import string
 import subprocess
@@ -87,6 +88,17 @@ def test_all_files_are_there_and_nothing_else(folder, kit):
     assert sorted(os.listdir(kit)) == sorted([*FILES, "clients"])
     assert sorted(os.listdir(kit / "clients")) == CLIENTS
     assert sorted(os.listdir(folder)) == ["1", "2", "serving"]
+
+
+def test_clients_that_an_installer_compiled_are_no_templates(folder, tmp_path, monkeypatch):
+    installed = shutil.copytree(paths.export_folder(), tmp_path / "_export")
+    clients = installed / "templates" / "clients"
+    for client in clients.glob("*.py"):
+        py_compile.compile(str(client), str(clients / "__pycache__" / f"{client.stem}.cpython-311.pyc"))
+    monkeypatch.setattr(paths, "export_folder", lambda: installed)
+    copy = shutil.copytree(folder, tmp_path / "model")
+    written = serving_kit(copy)
+    assert sorted(path.name for path in (written / "clients").iterdir()) == CLIENTS
 
 
 def test_no_placeholder_is_left(kit):

@@ -157,7 +157,9 @@ def _client_values(signatures: Mapping[str, Any]) -> dict[str, str] | None:
 def _rendered(values: dict[str, Any], client: dict[str, str] | None) -> dict[str, str]:
     """Fills every template: file name -> text. The Kubernetes manifest embeds the finished configuration files."""
     folder = paths.export_folder() / "templates"
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    # an installer compiles the Python clients and leaves the result beside them
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
     rendered: dict[str, str] = {}
     for name in sorted(names, key=lambda name: not name.endswith(".config")):
         if name.startswith("clients/") and client is None:
