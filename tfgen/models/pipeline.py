@@ -173,6 +173,7 @@ def _peek(model: Any, dataset: tf.data.Dataset) -> None:
     for batch in dataset.take(1):
         parts = batch if isinstance(batch, (tuple, list)) else (batch,)
         model.check_data(np.asarray(parts[0]), np.asarray(parts[1]) if len(parts) > 1 and parts[1] is not None else None)
+        check_weights(model, (*parts, None, None)[:3])
         return
     raise ValueError("Expected a data set with at least one batch. Received: an empty data set")
 

@@ -71,9 +71,9 @@ class TrainingMixin:
           ValueError: a loss or metrics are given (the objective is the model's own), or an optimizer that cannot be
             resumed exactly.
         """
-        optimizer = check_optimizer(
-            self.default_optimizer() if optimizer is None else keras.optimizers.get(optimizer), "optimizer"
-        )
+        optimizer = self.default_optimizer() if optimizer is None else keras.optimizers.get(optimizer)
+        with self.distribute_strategy.scope():
+            check_optimizer(optimizer, "optimizer")
         self._compile_keras(**keywords)
         with self.distribute_strategy.scope():
             self.optimizer = loss_scaled(optimizer, self.dtype_policy)
@@ -86,6 +86,13 @@ class TrainingMixin:
             raise ValueError(
                 f"{type(self).__name__} brings its own objective and metrics: `compile` takes its optimizers, `run_eagerly`, "
                 f"`steps_per_execution` and `jit_compile`. Received: {sorted(unknown)}"
+            )
+        if self.distribute_strategy.num_replicas_in_sync > 1 and (
+            keywords.get("jit_compile") is True or keywords.get("steps_per_execution", 1) > 1
+        ):
+            raise ValueError(
+                "Keras cannot compile with XLA, or run several steps an execution, on several replicas: leave `jit_compile` and "
+                f"`steps_per_execution` out. Received: {keywords}"
             )
         keras.Model.compile(self, optimizer=None, loss=None, auto_scale_loss=False, **keywords)
         self._compile_arguments = dict(keywords)

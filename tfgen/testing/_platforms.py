@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, same, set_state, state_of, to_array
+from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
 from tfgen.testing._lines import line
 from tfgen.testing.devices import two_replicas
 
@@ -131,6 +131,11 @@ def replicas(bench: Bench) -> None:
     close(bench.evaluate(model, **part), bench.evaluate(reference, **part), 1e-5, "evaluate with a short last batch")
     outputs = [m.predict(part["x"], batch_size=BATCH, verbose=0) for m in (model, reference)]
     close(outputs[0], outputs[1], 1e-4, "predict with a short last batch")
+    refuses(lambda: bench.fit(model, batch_size=3), "batches that do not divide among the replicas")
+    for setting in ({"jit_compile": True}, {"steps_per_execution": 2}):
+        refuses(lambda setting=setting: model.compile(**setting), f"{setting} on replicas")
+    clipping = {name: keras.optimizers.SGD(0.1, clipnorm=1.0) for name in optimizers(model)}
+    refuses(lambda: model.compile(**clipping), "clipping, which each replica would do for itself")
 
 
 def _mirrored(bench: Bench) -> Any:

@@ -218,12 +218,15 @@ def weights_of_rows(bench: Bench) -> None:
     if not bench.model.accepts_sample_weight:
         for given in ({"sample_weight": weights}, {"class_weight": {0: 2.0}, "y": labels}):
             refuses(lambda given=given: bench.fit(bench.fresh(), **given), f"{sorted(given)}")
+        weighted = bench.dataset(bench.x, labels, weights)
+        refuses(lambda: bench.fit(bench.fresh(), x=weighted, y=None, batch_size=None), "a dataset with weights")
         return
 
     def change(**keywords: Any) -> np.ndarray:
         model = bench.plain()
         before = [to_array(v) for v in model.trainable_variables]
-        bench.fit(model, y=labels, batch_size=ROWS, shuffle=False, **keywords)
+        given = {"y": None if "x" in keywords else labels, "batch_size": ROWS, "shuffle": False, **keywords}
+        bench.fit(model, **given)
         after = [to_array(v) for v in model.trainable_variables]
         return np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)])
 
@@ -236,6 +239,12 @@ def weights_of_rows(bench: Bench) -> None:
         change(class_weight={0: 3.0, 1: 0.5}) / largest, change(sample_weight=by_class) / largest, 1e-5,
         "`class_weight` against the same `sample_weight`",
     )  # fmt: skip
+    weighted = {"x": bench.dataset(bench.x, labels, weights, batch=ROWS), "batch_size": None}
+    close(change(**weighted) / largest, one / largest, 1e-5, "a dataset with weights against arrays")
+    wrong = {"too few": weights[1:], "NaN": weights * np.nan, "one column": weights[:, None]}
+    for what, given in wrong.items():
+        refuses(lambda given=given: bench.fit(bench.fresh(), sample_weight=given), f"sample_weight: {what}")
+    refuses(lambda: bench.fit(bench.fresh(), y=None, class_weight={0: 2.0}), "class_weight without labels")
     _weighted_means(bench, weights)
 
 
