@@ -54,6 +54,7 @@ setup(
             "setuptools>=65",
             "wheel>=0.40",
             "tensorboard>=2.19",
+            "scipy>=1.11",
         ],
     },
     classifiers=[
