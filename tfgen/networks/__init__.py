@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfgen.networks.autoencoders import convolutional_decoder, convolutional_encoder, mlp_decoder, mlp_encoder
+from tfgen.networks.classifier import image_classifier
 from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator
 from tfgen.networks.pixelcnn import CausalNetwork, PixelCNNNetwork
 
@@ -13,6 +14,7 @@ __all__ = [
     "convolutional_encoder",
     "dcgan_discriminator",
     "dcgan_generator",
+    "image_classifier",
     "mlp_decoder",
     "mlp_encoder",
 ]
