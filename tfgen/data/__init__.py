@@ -7,9 +7,12 @@ from tfgen.data.checks import check_binary, check_images, check_labels, check_le
 from tfgen.data.folder import from_folder
 from tfgen.data.loading import arrays, class_names, load
 from tfgen.data.memory import from_arrays
+from tfgen.data.points import GaussianModes, grid, ring
 from tfgen.data.position import get_epoch, get_skip, resumable, set_position
+from tfgen.data.stacked import from_stacks, stack_indices
 
 __all__ = [
+    "GaussianModes",
     "arrays",
     "binarize",
     "check_binary",
@@ -20,9 +23,13 @@ __all__ = [
     "fixed_binarized",
     "from_arrays",
     "from_folder",
+    "from_stacks",
     "get_epoch",
     "get_skip",
+    "grid",
     "load",
     "resumable",
+    "ring",
     "set_position",
+    "stack_indices",
 ]

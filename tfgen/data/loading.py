@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data import prepared, subset
+from tfgen.data.drawn import drawn_sizes, read_drawn
 from tfgen.data.memory import as_size, batches, check_options, gather, view_images
 from tfgen.data.sources import find_builder
 
@@ -31,9 +32,12 @@ def load(
 ) -> tf.data.Dataset:
     """Loads a data set by its name.
 
-    Names are TFDS's ("fashion_mnist", "cifar10", ...) and "fashion_mnist_small", which travels with the package. The order of
-    an epoch follows from (seed, epoch); `model.fit` sets the epoch. `view="binarized"` draws pixels: of training splits at each
-    read, `binarize(image, row_keys(seed, epoch, index))`; of every other split once and for all,
+    Names are TFDS's ("fashion_mnist", "cifar10", ...) and "fashion_mnist_small", which travels with the package. Drawn are
+    "ring" and "grid" (points of `tfgen.data.ring()` and `grid()`) and "stacked_fashion_mnist" (`tfgen.data.from_stacks`; each
+    split of its own images), always the same examples; their labels are modes.
+
+    The order of an epoch follows from (seed, epoch); `model.fit` sets the epoch. `view="binarized"` draws pixels: of training
+    splits at each read, `binarize(image, row_keys(seed, epoch, index))`; of every other split once and for all,
     `binarize(image, row_seeds(seed, n)[index])`. `index` counts in the whole split, so a slice draws what the whole draws.
 
     A set of more than 1 GiB of decoded images is streamed from disk, and shuffled in blocks of 128 MiB.
@@ -49,8 +53,8 @@ def load(
       image_size: height and width to resize to, one integer for a square; None keeps the stored size.
 
     Returns:
-      dataset: batches of images (batch, height, width, channels) float32 in [0, 1], or pairs of those and labels
-        (batch,) int64.
+      dataset: batches of images (batch, height, width, channels) float32 in [0, 1] (of points (batch, 2) in no range), or
+        pairs of those and labels (batch,) int64.
 
     Raises:
       TypeError: an argument has the wrong type.
@@ -65,8 +69,10 @@ def load(
     """
     check_options(batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
     size = as_size(image_size)
+    if drawn_sizes(name) is not None:
+        return _load_drawn(name, split, size, labels, batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
     builder = _builder(name)
-    parts = _parts(name, builder, split)
+    parts = _parts(name, _sizes(builder), split)
     training = all(base.startswith("train") for base, _, _ in parts)
     shuffle = training if shuffle is None else bool(shuffle)
     total = sum(_sizes(builder)[base] for base in {base for base, _, _ in parts})
@@ -86,11 +92,12 @@ def arrays(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray | No
     """Loads a data set as arrays, in TFDS's order.
 
     Args:
-      name: name of the data set: TFDS's, or "fashion_mnist_small".
+      name: name of the data set: TFDS's, "fashion_mnist_small", or a drawn one.
       split: a split, or TFDS's slices of one.
 
     Returns:
-      images: (n, height, width, channels) uint8, not writeable: copy before changing it.
+      images: (n, height, width, channels) uint8, not writeable: copy before changing it. Of "ring" and "grid" points (n, 2)
+        float32.
       labels: (n,) int64, or None if the data set has no labels.
 
     Raises:
@@ -103,8 +110,10 @@ def arrays(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray | No
       >>> images.shape, labels.shape
       ((100, 28, 28, 1), (100,))
     """
+    if drawn_sizes(name) is not None:
+        return _drawn_arrays(name, split)
     builder = _builder(name)
-    parts = _parts(name, builder, split)
+    parts = _parts(name, _sizes(builder), split)
     if builder is not None:
         count = sum(_sizes(builder)[base] for base, _, _ in parts)
         if not prepared.fits_in_memory(prepared.image_shape(builder, None), count):
@@ -142,6 +151,8 @@ def class_names(name: str) -> list[str]:
         from tfgen.data.folder import folder_classes
 
         return folder_classes(name)
+    if drawn_sizes(name) is not None:
+        raise ValueError(f"Expected a data set with classes. Received: name={name!r}, whose labels are numbers of modes")
     builder = _builder(name)
     if not prepared.has_labels(builder) or not getattr(builder.info.features["label"], "names", None):
         raise ValueError(
@@ -184,11 +195,10 @@ def _shape(builder: Any, size: tuple[int, int] | None) -> tuple[int, int, int]:
     return shape  # type: ignore[return-value]
 
 
-def _parts(name: str, builder: Any, split: str) -> list[tuple[str, int, int]]:
+def _parts(name: str, sizes: dict[str, int], split: str) -> list[tuple[str, int, int]]:
     """Reads TFDS's slicing language: (split, from, to) for each part."""
     import tensorflow_datasets as tfds
 
-    sizes = _sizes(builder)
     if not isinstance(split, str):
         raise TypeError(f"Expected `split` as a string. Received: split={split!r}")
     try:
@@ -220,6 +230,42 @@ def _columns(
     images = np.concatenate([images for images, _ in columns])
     labels = [labels for _, labels in columns if labels is not None]
     return images, np.concatenate(labels) if labels else None, indices
+
+
+def _drawn_rows(name: str, split: str) -> tuple[str, np.ndarray]:
+    """Tells which rows of which split of a drawn data set are meant."""
+    parts = _parts(name, drawn_sizes(name) or {}, split)
+    bases = list(dict.fromkeys(base for base, _, _ in parts))
+    if len(bases) != 1:
+        raise ValueError(f"Expected one split of a drawn data set, or slices of one. Received: name={name!r}, split={split!r}")
+    return bases[0], np.concatenate([np.arange(low, max(low, high), dtype=np.int64) for _, low, high in parts])
+
+
+def _load_drawn(
+    name: str, split: str, size: tuple[int, int] | None, labels: bool, *, view: str, shuffle: bool | None, **options: Any
+) -> tf.data.Dataset:
+    """Makes batches of a drawn data set."""
+    base, rows = _drawn_rows(name, split)
+
+    def images_of(name: str, base: str) -> tuple[np.ndarray, np.ndarray | None]:
+        images, classes = arrays(name, base)
+        return images if size is None else prepared.resize(tf.constant(images), size).numpy(), classes
+
+    training = base == "train"
+    read = read_drawn(name, base, view=view, image_size=size, images_of=images_of)
+    show = view_images(view, seed=options["seed"], total=(drawn_sizes(name) or {})[base], fresh=training)
+    columns = slice(None if labels else 1)
+    shuffle = training if shuffle is None else bool(shuffle)
+    return batches(lambda index: read(index)[columns], rows, show, shuffle=shuffle, **options)
+
+
+def _drawn_arrays(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reads a drawn data set whole."""
+    base, rows = _drawn_rows(name, split)
+    columns = [column.numpy() for column in read_drawn(name, base, view="8bit", image_size=None, images_of=arrays)(rows)]
+    for column in columns:
+        column.setflags(write=False)
+    return columns[0], columns[1]
 
 
 def _stream(
