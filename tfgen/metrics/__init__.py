@@ -2,4 +2,49 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from tfgen.metrics.copying import DataCopying, data_copying_statistic, nearest_neighbours
+from tfgen.metrics.divergences import Estimate, class_score, cross_entropy, entropy, jensen_shannon_divergence, kl_divergence
+from tfgen.metrics.frechet import frechet_distance
+from tfgen.metrics.kernel import KernelEstimate, kernel_distance
+from tfgen.metrics.likelihood import KINDS, Score, density_bits_per_dim, nats_to_bits_per_dim
+from tfgen.metrics.modes import ModeCoverage, modes_of_classes, modes_of_points
+from tfgen.metrics.moments import Moments
+from tfgen.metrics.neighbours import (
+    DensityCoverage,
+    NeighbourScores,
+    PrecisionRecall,
+    density_coverage,
+    nearest_radii,
+    neighbour_scores,
+    precision_recall,
+)
+
+__all__ = [
+    "KINDS",
+    "DataCopying",
+    "DensityCoverage",
+    "Estimate",
+    "KernelEstimate",
+    "ModeCoverage",
+    "Moments",
+    "NeighbourScores",
+    "PrecisionRecall",
+    "Score",
+    "class_score",
+    "cross_entropy",
+    "data_copying_statistic",
+    "density_bits_per_dim",
+    "density_coverage",
+    "entropy",
+    "frechet_distance",
+    "jensen_shannon_divergence",
+    "kernel_distance",
+    "kl_divergence",
+    "modes_of_classes",
+    "modes_of_points",
+    "nats_to_bits_per_dim",
+    "nearest_neighbours",
+    "nearest_radii",
+    "neighbour_scores",
+    "precision_recall",
+]
