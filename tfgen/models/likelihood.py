@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import math
 from typing import Any, ClassVar
 
 import keras
@@ -12,28 +11,10 @@ import tensorflow as tf
 
 from tfgen import data
 from tfgen.distributions import Likelihood
+from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models.base import GenerativeModel
 
 __all__ = ["LikelihoodModel", "nats_to_bits_per_dim"]
-
-
-def nats_to_bits_per_dim(nats: Any, event_shape: tuple[int, ...]) -> Any:
-    """Converts nats per example to bits per dimension: `nats / (D log 2)`.
-
-    Args:
-      nats: negative log-probabilities of discrete data.
-      event_shape: shape of one example; D is its size.
-
-    Returns:
-      bits: of the shape of `nats`.
-
-    Example:
-      >>> import math
-      >>> from tfgen.models.likelihood import nats_to_bits_per_dim
-      >>> nats_to_bits_per_dim(math.log(2), (1,))
-      1.0
-    """
-    return nats / (math.prod(event_shape) * math.log(2.0))
 
 
 class LikelihoodModel(GenerativeModel, abc.ABC):

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
-from tfgen.models.likelihood import nats_to_bits_per_dim
 from tfgen.zoo.environment import hardware, versions
 from tfgen.zoo.protocols import Protocol
 

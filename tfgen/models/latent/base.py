@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from tfgen import objectives, random
 from tfgen.distributions import kl_to_standard_normal, normal_log_prob, normal_quantile
+from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models import configuration, signatures
-from tfgen.models.likelihood import LikelihoodModel, nats_to_bits_per_dim
+from tfgen.models.likelihood import LikelihoodModel
 from tfgen.models.signatures import Signature
 
 __all__ = ["LatentVariableModel"]
