@@ -31,10 +31,14 @@ if TYPE_CHECKING or not _IS_COMMAND:
         zoo,
     )
     from tfgen.models import (
+        FVBN,
         GAN,
+        MADE,
+        NADE,
         VAE,
         AdversarialModel,
         AutoregressiveModel,
+        GatedPixelCNN,
         LatentVariableModel,
         PixelCNN,
     )
@@ -42,10 +46,14 @@ if TYPE_CHECKING or not _IS_COMMAND:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FVBN",
     "GAN",
+    "MADE",
+    "NADE",
     "VAE",
     "AdversarialModel",
     "AutoregressiveModel",
+    "GatedPixelCNN",
     "LatentVariableModel",
     "PixelCNN",
     "callbacks",

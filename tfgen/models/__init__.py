@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tfgen.models.adversarial import GAN, AdversarialModel
-from tfgen.models.autoregressive import AutoregressiveModel, PixelCNN
+from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN
 from tfgen.models.latent import VAE, LatentVariableModel
 
-__all__ = ["GAN", "VAE", "AdversarialModel", "AutoregressiveModel", "LatentVariableModel", "PixelCNN"]
+__all__ = [
+    "FVBN",
+    "GAN",
+    "MADE",
+    "NADE",
+    "VAE",
+    "AdversarialModel",
+    "AutoregressiveModel",
+    "GatedPixelCNN",
+    "LatentVariableModel",
+    "PixelCNN",
+]

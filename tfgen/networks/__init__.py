@@ -5,10 +5,18 @@ from __future__ import annotations
 from tfgen.networks.autoencoders import convolutional_decoder, convolutional_encoder, mlp_decoder, mlp_encoder
 from tfgen.networks.classifier import image_classifier
 from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgen.networks.gated_pixelcnn import GatedPixelCNNNetwork
+from tfgen.networks.made import MADENetwork
+from tfgen.networks.nade import NADENetwork
+from tfgen.networks.ordered import OrderedNetwork
 from tfgen.networks.pixelcnn import CausalNetwork, PixelCNNNetwork
 
 __all__ = [
     "CausalNetwork",
+    "GatedPixelCNNNetwork",
+    "MADENetwork",
+    "NADENetwork",
+    "OrderedNetwork",
     "PixelCNNNetwork",
     "convolutional_decoder",
     "convolutional_encoder",

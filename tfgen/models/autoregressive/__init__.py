@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from tfgen.models.autoregressive.base import AutoregressiveModel
+from tfgen.models.autoregressive.fvbn import FVBN
+from tfgen.models.autoregressive.gated_pixelcnn import GatedPixelCNN
+from tfgen.models.autoregressive.made import MADE
+from tfgen.models.autoregressive.nade import NADE
 from tfgen.models.autoregressive.pixelcnn import PixelCNN
 
-__all__ = ["AutoregressiveModel", "PixelCNN"]
+__all__ = ["FVBN", "MADE", "NADE", "AutoregressiveModel", "GatedPixelCNN", "PixelCNN"]
