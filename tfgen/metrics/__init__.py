@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfgen.metrics.copying import DataCopying, data_copying_statistic, nearest_neighbours
 from tfgen.metrics.divergences import Estimate, class_score, cross_entropy, entropy, jensen_shannon_divergence, kl_divergence
 from tfgen.metrics.frechet import frechet_distance
+from tfgen.metrics.keras_metrics import FrechetDistance, KernelDistance
 from tfgen.metrics.kernel import KernelEstimate, kernel_distance
 from tfgen.metrics.likelihood import KINDS, Score, density_bits_per_dim, nats_to_bits_per_dim
 from tfgen.metrics.modes import ModeCoverage, modes_of_classes, modes_of_points
@@ -24,6 +25,8 @@ __all__ = [
     "DataCopying",
     "DensityCoverage",
     "Estimate",
+    "FrechetDistance",
+    "KernelDistance",
     "KernelEstimate",
     "ModeCoverage",
     "Moments",
