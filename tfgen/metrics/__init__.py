@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfgen.metrics.copying import DataCopying, data_copying_statistic, nearest_neighbours
 from tfgen.metrics.divergences import Estimate, class_score, cross_entropy, entropy, jensen_shannon_divergence, kl_divergence
+from tfgen.metrics.features import CLASSIFIER, CLASSIFIER_SHA256, Extractor, load_extractor
 from tfgen.metrics.frechet import frechet_distance
 from tfgen.metrics.keras_metrics import FrechetDistance, KernelDistance
 from tfgen.metrics.kernel import KernelEstimate, kernel_distance
@@ -21,10 +22,13 @@ from tfgen.metrics.neighbours import (
 )
 
 __all__ = [
+    "CLASSIFIER",
+    "CLASSIFIER_SHA256",
     "KINDS",
     "DataCopying",
     "DensityCoverage",
     "Estimate",
+    "Extractor",
     "FrechetDistance",
     "KernelDistance",
     "KernelEstimate",
@@ -43,6 +47,7 @@ __all__ = [
     "jensen_shannon_divergence",
     "kernel_distance",
     "kl_divergence",
+    "load_extractor",
     "modes_of_classes",
     "modes_of_points",
     "nats_to_bits_per_dim",
