@@ -31,7 +31,7 @@ def frechet_distance(a: Any, b: Any) -> float:
       distance: at least 0.
 
     Raises:
-      ValueError: fewer than 2 rows, sizes that differ, NaN, or features so large that float64 overflows.
+      ValueError: fewer than 2 rows, sizes that differ, NaN, or numbers beyond 1e140.
       TypeError: no numbers.
 
     Example:
@@ -45,15 +45,9 @@ def frechet_distance(a: Any, b: Any) -> float:
     """
     first, second = _moments(a, "a"), _moments(b, "b")
     same_size(len(first.mean), len(second.mean), ("a", "b"))
-    with np.errstate(over="ignore", invalid="ignore"):
-        covariances = first.covariance, second.covariance
-        difference = first.mean - second.mean
-        traces = float(difference @ difference + np.trace(covariances[0]) + np.trace(covariances[1]))
-    if not np.isfinite([traces, *(float(np.abs(one).max()) for one in covariances)]).all():
-        raise ValueError(
-            "Expected features whose squares float64 can hold; scale both sets down by one factor. "
-            f"Received: squared differences and variances that add up to {traces}"
-        )
+    covariances = first.covariance, second.covariance
+    difference = first.mean - second.mean
+    traces = float(difference @ difference + np.trace(covariances[0]) + np.trace(covariances[1]))
     factors = [_factor(one) for one in covariances]
     common = float(np.linalg.svd(factors[0].T @ factors[1], compute_uv=False).sum())
     return max(traces - 2.0 * common, 0.0)

@@ -22,7 +22,7 @@ class _FeatureMetric(keras.metrics.Metric, abc.ABC):
             raise TypeError(
                 f"Expected `features` as a Keras model or a function from a batch to (n, d) features. Received: {features!r}"
             )
-        self.features = features
+        self.features: Any = features
 
     def _extract(self, batch: Any, name: str) -> tf.Tensor:
         values = tf.convert_to_tensor(batch)
@@ -96,8 +96,8 @@ class FrechetDistance(_FeatureMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(features, name=name, dtype=dtype)
-        if num_features is None and isinstance(features, keras.Model) and features.built:
-            num_features = features.output_shape[-1]
+        if num_features is None and isinstance(self.features, keras.Model) and self.features.built:
+            num_features = self.features.output_shape[-1]
         if num_features is None or num_features < 1:
             raise ValueError(
                 "Expected `num_features`, the number of features per row, at least 1; only a built Keras model as `features` "
@@ -205,7 +205,7 @@ class KernelDistance(_FeatureMetric):
 
 
 def _kernel(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    return (tf.matmul(x, y, transpose_b=True) / x.shape[1] + 1.0) ** 3
+    return (tf.matmul(x, y, transpose_b=True) / float(x.shape[1] or 1) + 1.0) ** 3
 
 
 def _size(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ from tfgen.metrics._arrays import feature_array, same_size
 __all__ = ["Moments"]
 
 _ROWS = 4096  # bounds the float64 copy of a large batch
+_LARGEST = 1e140  # squares of more would overflow in the sums
 
 
 @typing.final
@@ -47,10 +48,13 @@ class Moments:
           features: (n, d) finite numbers; no rows change nothing.
 
         Raises:
-          ValueError: another shape, another d than before, or NaN.
+          ValueError: another shape, another d than before, NaN, or numbers beyond 1e140.
           TypeError: no numbers.
         """
         features = feature_array(features, "features")
+        largest = max(-float(features.min(initial=0.0)), float(features.max(initial=0.0)))
+        if largest > _LARGEST:
+            raise ValueError(f"Expected features whose squares float64 can hold; scale all sets down. Received: {largest}")
         for start in range(0, len(features), _ROWS):
             rows = features[start : start + _ROWS].astype(np.float64)
             mean = rows.mean(0)
