@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import data, random
-from tfgen.models import configuration, signatures
+from tfgen.models import configuration, labels, signatures
 from tfgen.models.averages import averaged_copy, update_average
 from tfgen.models.signatures import Signature
 from tfgen.models.training import TrainingMixin
@@ -43,7 +43,8 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
     """
 
     arguments: ClassVar[tuple[str, ...]] = ()
-    sampling_controls: ClassVar[tuple[str, ...]] = ()
+    sampling_controls: tuple[str, ...] = ()
+    num_classes: int | None = None  # of a conditional model
     output_name: ClassVar[str] = "image"
     default_networks: tuple[str, ...] = ()  # names of network arguments that were left to the class
 
@@ -66,6 +67,16 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         self._compiled_functions: dict[str, Callable[..., Any]] = {}
 
     # ---- construction ----
+
+    def _condition_on(self, num_classes: int | None) -> None:
+        """Makes the model conditional on class labels, unless `num_classes` is None: a constructor calls it first."""
+        self.num_classes = labels.check_num_classes(num_classes)
+        if num_classes is not None:
+            self.sampling_controls = ("label", *type(self).sampling_controls)
+
+    def _conditions(self, y: Any) -> dict[str, tf.Tensor]:
+        """Returns what an objective is conditional on: {"label": (batch,) int64}, or nothing."""
+        return {} if self.num_classes is None else {"label": labels.asserted(y, self.num_classes)}
 
     def _finish(self, event_shape: Sequence[int], metrics: Sequence[str]) -> None:
         """Ends construction: the shape of one example, the names of the metrics; everything is built by now."""
@@ -159,7 +170,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
           ValueError: the number of rows is not fixed or contradictory, or the model lacks a control that is asked for.
           TypeError: a seed is not an integer.
         """
-        if n is None and label is not None:
+        if n is None and label is not None and (np.ndim(label) or not np.ndim(seed)):
             n = len(np.atleast_1d(label))
         seeds = random.as_row_seeds(seed, n)
         controls = self._check_controls({"label": label, "temperature": temperature, "truncation": truncation}, len(seeds))
@@ -175,6 +186,9 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         """Returns the controls that were given, one value per row, or says why one cannot be used."""
         controls = {}
         for name, value in given.items():
+            if name == "label" and self.num_classes is not None:
+                controls[name] = labels.as_labels(value, self.num_classes, n)
+                continue
             if value is None:
                 continue
             if name not in self.sampling_controls:
@@ -191,7 +205,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         return controls
 
     def _check_control(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Checks one control's values and gives them their dtype; conditional models extend it with `label`."""
+        """Checks one control's values and gives them their dtype."""
         if values.dtype.kind not in "fiu" or not (np.isfinite(values).all() and (values > 0).all()):
             raise ValueError(f"`{name}` must be positive. Received: {name}={values}")
         return values.astype(np.float32)
@@ -222,16 +236,17 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
           name: what the caller calls `x`.
 
         Raises:
-          TypeError: the values are not numbers.
-          ValueError: wrong shape or range, NaN, or no examples.
+          TypeError: the values are not numbers, or labels not integers.
+          ValueError: wrong shape or range, NaN, or no examples; labels missing or out of range in a conditional model.
         """
-        del y
         data.check_images(x, shape=self.event_shape, name=name)
+        if self.num_classes is not None:
+            labels.check_labels(y, self.num_classes)
 
-    def _as_batch(self, x: Any) -> np.ndarray:
-        """Checks examples handed to `log_prob` and its like, and returns them as float32."""
+    def _as_batch(self, x: Any, label: Any = None) -> np.ndarray:
+        """Checks examples handed to `log_prob` and its like, with their labels, and returns them as float32."""
         array = np.asarray(x)
-        self.check_data(array)
+        self.check_data(array, label)
         return array.astype(np.float32)
 
     # ---- serving ----
@@ -261,9 +276,11 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         Returns:
           metadata: JSON-able; class, event shape, controls, what fixes a sample.
         """
+        classes = {} if self.num_classes is None else {"num_classes": self.num_classes}
         return {
             "class": type(self).__name__,
             "event_shape": list(self.event_shape),
+            **classes,
             "sampling_controls": list(self.sampling_controls),
             "seeds": "one int64 below 2**53 per row; see tfgen.random.row_seeds",
             "parameters": int(self.count_params()),

@@ -33,7 +33,10 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
 
     @abc.abstractmethod
     def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """Computes the metrics of each row; "loss" among them is what training descends."""
+        """Computes the metrics of each row; "loss" among them is what training descends.
+
+        Conditional models are given `label=`, (batch,) int64, too.
+        """
 
     def _complete_metrics(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds bits per dimension, where nats are those of discrete data."""
@@ -42,14 +45,14 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
         return values
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, tf.float32)
         with tf.control_dependencies([x]):  # the call that finds the data at its end must move no counter
-            return self._step(x, sample_weight)
+            return self._step(x, sample_weight, self._conditions(y))
 
-    def _step(self, x: tf.Tensor, sample_weight: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    def _step(self, x: tf.Tensor, sample_weight: tf.Tensor | None, conditions: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
-            values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True)
+            values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True, **conditions)
             loss = self.optimizer.scale_loss(self._mean(values["loss"], sample_weight))
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
@@ -57,9 +60,9 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
         return self._track(self._complete_metrics(values), sample_weight)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = tf.cast(x, tf.float32)
-        values = self._per_example(x, self._evaluation_seeds(tf.shape(x)[0]), False)
+        values = self._per_example(x, self._evaluation_seeds(tf.shape(x)[0]), False, **self._conditions(y))
         return self._track(self._complete_metrics(values), sample_weight)
 
     def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:

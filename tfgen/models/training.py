@@ -205,13 +205,14 @@ class TrainingMixin:
             y = batch_size = sample_weight = None
         return keras.Model.evaluate(self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **keywords)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **keywords: Any) -> Any:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", y: Any = None, **keywords: Any) -> Any:
         """Computes what calling the model computes, over all rows, as `keras.Model.predict` does.
 
         Args:
-          x: array or `tf.data.Dataset`; labels in it are passed over.
+          x: array or `tf.data.Dataset`; unconditional models pass over labels in it.
           batch_size: rows at once for arrays.
           verbose: as in Keras.
+          y: labels beside an array, where the model is conditional.
           **keywords: `steps`, `callbacks`, as in Keras.
 
         Returns:
@@ -220,7 +221,7 @@ class TrainingMixin:
         Raises:
           ValueError: data of a wrong shape or range, NaN, or no data.
         """
-        dataset = pipeline.evaluation_dataset(self, (x, None, None), batch_size)
+        dataset = pipeline.evaluation_dataset(self, (x, None if self.num_classes is None else y, None), batch_size)
         outputs = keras.Model.predict(self, dataset, verbose=verbose, **keywords)
         if self.distribute_strategy.num_replicas_in_sync == 1:
             return outputs
@@ -228,8 +229,8 @@ class TrainingMixin:
         return keras.tree.map_structure(lambda values: values[kept[: len(values)]], outputs)
 
     def predict_step(self, data: Any) -> Any:
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self(x, training=False)  # type: ignore[operator]
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(x, training=False, **self._conditions(y))  # type: ignore[operator]
 
     def _assert_compiled(self, method: str) -> None:
         if not self.compiled:

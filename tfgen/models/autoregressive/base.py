@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -26,10 +27,11 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
     """Abstract base of models that factorise `log p(x) = sum{ log p(x[i] | x[<i]) : i = 1...D }` in raster order.
 
     A subclass builds `self.network`, a causal network from images (batch, height, width, channels) to
-    (batch, height, width, channels * num_parameters), and calls `self._finish_network()`.
+    (batch, height, width, channels * num_parameters), and calls `self._finish_network()`. A conditional model calls
+    `self._condition_on(num_classes)` before; its causal network takes `label=`, any other Keras model takes [image, label].
     """
 
-    sampling_controls: ClassVar[tuple[str, ...]] = ("temperature",)
+    sampling_controls: tuple[str, ...] = ("temperature",)
     likelihood_kind: ClassVar[str] = "exact"
     network: Any
     averaged_network: Any
@@ -41,7 +43,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
             self.network.build(shape)
         self.network.build_shape = shape
         expected = (None, *image_shape[:2], image_shape[2] * self.likelihood.num_parameters)
-        received = tuple(self.network.compute_output_shape(shape))
+        labelled = self.num_classes is not None and not isinstance(self.network, CausalNetwork)
+        received = tuple(self.network.compute_output_shape([shape, (None,)] if labelled else shape))
         if received[-1] != expected[-1] or len(received) != 4:
             raise ValueError(
                 f"Expected a network from {shape} to {expected}: {self.likelihood.num_parameters} numbers for each of "
@@ -59,13 +62,20 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         shape = tf.concat([tf.shape(outputs)[:-1], [self.event_shape[-1], self.likelihood.num_parameters]], 0)
         return tf.reshape(tf.cast(outputs, tf.float32), shape)
 
-    def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool) -> tf.Tensor:
-        log_prob = self.likelihood.log_prob(self._parameters(network(x, training=training)), x)
+    def _run(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
+        """Runs a network on images and what they are conditional on: `label`, and `seeds` of the noise where it takes them."""
+        if conditions and not isinstance(network, CausalNetwork):
+            return network([x, conditions["label"]], training=training)
+        return network(x, training=training, **conditions)
+
+    def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
+        log_prob = self.likelihood.log_prob(self._parameters(self._run(network, x, training, **conditions)), x)
         return tf.reduce_sum(log_prob, axis=[1, 2, 3])
 
-    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        del seeds
-        nll = -self._log_prob_of(self.network if training else self.averaged_network, x, training)
+    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
+        if training and getattr(self.network, "takes_seeds", False):
+            conditions["seeds"] = seeds
+        nll = -self._log_prob_of(self.network if training else self.averaged_network, x, training, **conditions)
         return {"loss": nll, "nll": nll}
 
     def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
@@ -73,27 +83,35 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         if self._is_binary():
             self.check_binary(x, name)
 
-    def log_prob(self, x: Any, batch_size: int = 256) -> np.ndarray:
+    def log_prob(self, x: Any, label: Any = None, *, batch_size: int = 256) -> np.ndarray:
         """Computes the exact log-probability of each image, `sum{ log p(x[i] | x[<i]) : i = 1...D }`.
 
         Args:
           x: (n, height, width, channels) on the likelihood's grid of levels in [0, 1]; {0, 1} for Bernoulli pixels.
+          label: conditional models only: one class for all images, or one each; the result is `log p(x | label)`.
           batch_size: rows computed at once; it does not change the result.
 
         Returns:
           log_prob: (n,) float32, nats.
 
         Raises:
-          ValueError: wrong shape or range, NaN, or values off the grid.
+          ValueError: wrong shape or range, NaN, or values off the grid; labels missing or out of range.
         """
-        function = self._compiled("log_prob", lambda x: self._log_prob_of(self.averaged_network, x, False))
-        return self._in_chunks(function, [self._as_batch(x)], batch_size)
+        array = np.asarray(x)
+        given = self._check_controls({"label": label}, len(np.atleast_1d(array)))
+        array, names = self._as_batch(array, given.get("label")), tuple(given)
+        function = self._compiled(
+            "log_prob",
+            lambda x, *values: self._log_prob_of(self.averaged_network, x, False, **dict(zip(names, values, strict=True))),
+        )
+        return self._in_chunks(function, [array, *given.values()], batch_size)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool = False, **conditions: tf.Tensor) -> tf.Tensor:
         """Predicts each pixel from those before it: the mean of `p(x[i] | x[<i])`, (batch, height, width, channels) in [0,
-        1]."""
+        1]; a conditional model needs `label`, (batch,)."""
         network = self.network if training else self.averaged_network
-        return self.likelihood.mean(self._parameters(network(tf.cast(inputs, tf.float32), training=training)))
+        outputs = self._run(network, tf.cast(inputs, tf.float32), training, **conditions)
+        return self.likelihood.mean(self._parameters(outputs))
 
     # ---- sampling ----
 
@@ -110,9 +128,12 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
     ) -> tf.Tensor:
         uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
         temperature = controls.get("temperature", tf.ones((tf.size(seeds),)))
-        if isinstance(self.averaged_network, CausalNetwork):
-            return raster.cached(self.averaged_network, self._draw, images, observed, uniforms, temperature)
-        return raster.naive(self.averaged_network, self._draw, images, observed, uniforms, temperature)
+        given = self._conditions(controls.get("label"))
+        network = self.averaged_network
+        if isinstance(network, CausalNetwork):
+            return raster.cached(network, self._draw, images, observed, uniforms, temperature, given)
+        run = functools.partial(self._run, network, **given)
+        return raster.naive(run, self._draw, images, observed, uniforms, temperature)
 
     def complete(
         self,
@@ -120,6 +141,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         observed_mask: Any,
         *,
         seed: int | Sequence[int] | None = None,
+        label: Any = None,
         temperature: float | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
@@ -132,6 +154,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
           images: (n, height, width, channels); what stands at missing pixels is ignored.
           observed_mask: (n, height, width, channels), or any shape that broadcasts to it; true where a pixel is known.
           seed: one integer for the call, or one per row, or None.
+          label: conditional models only: one class for all rows, or one each.
           temperature: positive; below 1 draws likelier pixels.
           batch_size: rows computed at once.
 
@@ -149,9 +172,9 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
             raise ValueError(
                 f"Expected `observed_mask` of a shape that broadcasts to that of `images`, {array.shape}. Received: {mask.shape}"
             ) from None
-        array = self._as_batch(np.where(mask, array, 0))
+        controls = self._check_controls({"label": label, "temperature": temperature}, len(np.atleast_1d(array)))
+        array = self._as_batch(np.where(mask, array, 0), controls.get("label"))
         seeds = random.as_row_seeds(seed, len(array))
-        controls = self._check_controls({"temperature": temperature}, len(array))
         names = tuple(controls)
         function = self._compiled(
             "complete:" + ",".join(names),
@@ -164,19 +187,21 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
     def signatures(self) -> dict[str, Signature]:
         """See `GenerativeModel.signatures`; adds `log_prob` and `complete`."""
 
-        def log_prob(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"log_prob": self._log_prob_of(self.averaged_network, image, False)}
+        def log_prob(image: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+            return {"log_prob": self._log_prob_of(self.averaged_network, image, False, **self._conditions(label))}
 
-        def complete(image: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        def complete(image: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor, **label: tf.Tensor) -> dict[str, tf.Tensor]:
             known = tf.cast(observed > 0, tf.float32)
-            return {"image": self._complete_rows(image * known, known, seed, {})}
+            return {"image": self._complete_rows(image * known, known, seed, label)}
 
         image = signatures.batch_of(self.event_shape, tf.float32, "image")
         observed = signatures.batch_of(self.event_shape, tf.float32, "observed")
+        label = [signatures.batch_of((), tf.int64, "label")] if self.num_classes is not None else []
+        seed = signatures.batch_of((), tf.int64, "seed")
         return {
             **super().signatures(),
-            "log_prob": Signature(log_prob, [image]),
-            "complete": Signature(complete, [image, observed, signatures.batch_of((), tf.int64, "seed")]),
+            "log_prob": Signature(log_prob, [image, *label]),
+            "complete": Signature(complete, [image, observed, seed, *label]),
         }
 
     def export_metadata(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +15,13 @@ Draw = Callable[[tf.Tensor, int, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def cached(
-    network: CausalNetwork, draw: Draw, images: tf.Tensor, observed: tf.Tensor, uniforms: tf.Tensor, temperature: tf.Tensor
+    network: CausalNetwork,
+    draw: Draw,
+    images: tf.Tensor,
+    observed: tf.Tensor,
+    uniforms: tf.Tensor,
+    temperature: tf.Tensor,
+    conditions: Mapping[str, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Draws the missing pixels with the network's caches.
 
@@ -26,6 +32,7 @@ def cached(
       observed: the same shape, 1 where a pixel is known.
       uniforms: the same shape, in (0, 1): all the randomness there is.
       temperature: (batch,).
+      conditions: what a conditional network's `initial_state` takes beside, `label` for example.
 
     Returns:
       images: (batch, height, width, channels) float32.
@@ -61,8 +68,8 @@ def cached(
         return row + 1, network.end_row(state), output
 
     output = tf.TensorArray(tf.float32, size=height * width, element_shape=(None, channels))
-    start = network.initial_state(batch, width)
-    loop = (tf.constant(0), network.start_row(start), output)
+    start = network.initial_state(batch, width, **(conditions or {}))
+    loop = (tf.constant(0), start, output)
     _, _, output = tf.while_loop(lambda row, *_: row < height, row_body, loop, maximum_iterations=height)
     drawn = tf.reshape(output.stack(), (height, width, batch, channels))
     return tf.transpose(drawn, (2, 0, 1, 3))
