@@ -17,6 +17,7 @@ import tensorflow as tf
 __all__ = [
     "MAX_SEED",
     "as_row_seeds",
+    "byte_values",
     "fresh_seed",
     "normal",
     "row_keys",
@@ -192,13 +193,43 @@ def uniform(seeds: tf.Tensor, shape: Sequence[int], stream: int = 0) -> tf.Tenso
     """
     size = int(np.prod(shape, dtype=np.int64))
     seeds = tf.cast(tf.convert_to_tensor(seeds), tf.int64)
-    key = _mix(seeds + tf.constant(_signed((_GAMMA * (stream + 1)) & _MASK), tf.int64))
-    with np.errstate(over="ignore"):
-        counters = (np.arange(1, size + 1, dtype=np.uint64) * np.uint64(_GAMMA)).view(np.int64)
-    bits = _shift_right(_mix(key[:, None] + tf.constant(counters)[None, :]), 40)
+    bits = _shift_right(_row_bits(seeds, size, stream), 40)
     # the largest of them rounds to 1 in float32, whose normal quantile is infinite
     values = tf.minimum(tf.cast(bits, tf.float32) * 2.0**-24 + 2.0**-25, 1.0 - 2.0**-24)
     return tf.reshape(values, tf.concat([tf.shape(seeds), tf.constant(list(shape), tf.int32)], 0))
+
+
+def byte_values(seeds: tf.Tensor, shape: Sequence[int], stream: int = 0) -> tf.Tensor:
+    """Draws random bytes, each row from its own seed alone: eight for the price of one number of `uniform`.
+
+    The bytes of `mix(mix(seed_b + G * (stream + 1)) + (j + 1) * G)`, j = 0, 1, ..., the lowest first.
+
+    Args:
+      seeds: (batch,) int64, one seed per row.
+      shape: shape of one row, static integers.
+      stream: distinguishes several draws from one seed.
+
+    Returns:
+      values: (batch, *shape) uint8.
+
+    Example:
+      >>> import tfgen, tensorflow as tf
+      >>> tfgen.random.byte_values(tf.constant([7, 8], tf.int64), (3,)).shape.as_list()
+      [2, 3]
+    """
+    size = int(np.prod(shape, dtype=np.int64))
+    seeds = tf.cast(tf.convert_to_tensor(seeds), tf.int64)
+    words = tf.bitcast(_row_bits(seeds, -(-size // 8), stream), tf.uint8)
+    values = tf.reshape(words, (-1, 8 * -(-size // 8)))[:, :size]
+    return tf.reshape(values, tf.concat([tf.shape(seeds), tf.constant(list(shape), tf.int32)], 0))
+
+
+def _row_bits(seeds: tf.Tensor, size: int, stream: int) -> tf.Tensor:
+    """Draws (batch, size) words of 64 random bits."""
+    key = _mix(seeds + tf.constant(_signed((_GAMMA * (stream + 1)) & _MASK), tf.int64))
+    with np.errstate(over="ignore"):
+        counters = (np.arange(1, size + 1, dtype=np.uint64) * np.uint64(_GAMMA)).view(np.int64)
+    return _mix(key[:, None] + tf.constant(counters)[None, :])
 
 
 def normal(seeds: tf.Tensor, shape: Sequence[int], stream: int = 0) -> tf.Tensor:

@@ -13,8 +13,16 @@ __all__ = ["CausalConv2D"]
 State = dict[str, Any]
 
 
-def _channel_groups(features: int, channels: int) -> np.ndarray:
-    """Assigns each feature map to the colour channel whose conditional it serves, in equal consecutive groups."""
+def channel_groups(features: int, channels: int) -> np.ndarray:
+    """Assigns each feature map to the colour channel whose conditional it serves, in equal consecutive groups.
+
+    Args:
+      features: number of maps.
+      channels: number of colour channels.
+
+    Returns:
+      groups: (features,) integers in [0, channels).
+    """
     return np.arange(features) * channels // features
 
 
@@ -93,8 +101,8 @@ class CausalConv2D(keras.layers.Layer):
             taps[-1, self.reach] = self.mask == "B"
             return taps
         mask = np.tile(taps, (1, 1, inputs, self.filters))
-        source = _channel_groups(inputs, self.channels)[:, None]
-        target = _channel_groups(self.filters, self.channels)[None, :]
+        source = channel_groups(inputs, self.channels)[:, None]
+        target = channel_groups(self.filters, self.channels)[None, :]
         mask[-1, self.reach] = source < target if self.mask == "A" else source <= target
         return mask
 

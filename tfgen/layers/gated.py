@@ -1,0 +1,224 @@
+"""The gated block of Gated PixelCNN: a vertical stack that sees all rows above, a horizontal one that sees the row to the left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen.layers.causal import channel_groups
+from tfgen.layers.dropout import RowDropout
+
+__all__ = ["GatedBlock", "gate"]
+
+
+def gate(inputs: tf.Tensor) -> tf.Tensor:
+    """Gates one half of the features by the other: `tanh(f) * sigmoid(g)`, `f` the first half of the last axis, `g` the second.
+
+    Args:
+      inputs: (..., 2 * filters).
+
+    Returns:
+      outputs: (..., filters).
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.layers import gate
+      >>> gate(tf.zeros((2, 6))).shape
+      TensorShape([2, 3])
+
+    Reference: van den Oord et al., 2016, Conditional image generation with PixelCNN decoders, arXiv 1606.05328.
+    """
+    features, gates = tf.split(inputs, 2, axis=-1)
+    return tf.tanh(features) * tf.sigmoid(gates)
+
+
+@keras.saving.register_keras_serializable("tfgen")
+class GatedBlock(keras.layers.Layer):
+    """One layer of both stacks, without a blind spot.
+
+    `a = V * v + b`, `v' = gate(a + c)`; `m = gate(H * h + U a + d + e)`, `h' = R m (+ h, but in the first layer)`, `s' = s + S m`.
+
+    The vertical map v at row i depends on all columns of rows above i and on nothing else: the first layer's kernel `V` leaves
+    out its own row, all later ones take it in. The horizontal kernel `H` reaches to the left, in the first layer (mask A)
+    without the position itself. `c` and `e` are the class's, if there are classes. Where colour channels are ordered, the
+    maps of h, m and s come in one group per channel, and features and gates in the same groups.
+
+    Args:
+      filters: maps of each stack, a multiple of `groups`.
+      skip: maps of the skip path s, a multiple of `groups`.
+      kernel_size: odd width and height of the kernel that the halves are taken of.
+      dilation: distance between taps, in pixels, at least 1.
+      place: "first" hides the position itself, "middle", or "last", after which nobody reads v and h.
+      dropout: share of the gated units v' and m that are dropped where row seeds are given, in [0, 1).
+      groups: number of colour channels that are ordered within a pixel.
+      num_classes: number of classes, 0 for none.
+
+    Raises:
+      ValueError: an argument is out of its range.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.layers import GatedBlock
+      >>> x = tf.zeros((2, 5, 6, 1))
+      >>> v, h, s = GatedBlock(4, skip=8, kernel_size=7, place="first")((x, x))
+      >>> v.shape, h.shape, s.shape
+      (TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 8]))
+
+    Reference: van den Oord et al., 2016, Conditional image generation with PixelCNN decoders, arXiv 1606.05328.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        *,
+        skip: int,
+        kernel_size: int = 3,
+        dilation: int = 1,
+        place: str = "middle",
+        dropout: float = 0.0,
+        groups: int = 1,
+        num_classes: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if kernel_size < 3 or kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be an odd integer of at least 3. Received: kernel_size={kernel_size}")
+        if dilation < 1:
+            raise ValueError(f"`dilation` must be at least 1. Received: dilation={dilation}")
+        if place not in ("first", "middle", "last"):
+            raise ValueError(f"`place` must be 'first', 'middle' or 'last'. Received: place={place!r}")
+        if filters < 1 or skip < 1 or filters % groups or skip % groups:
+            raise ValueError(
+                f"`filters` and `skip` must be positive multiples of the {groups} ordered channels. Received: "
+                f"filters={filters}, skip={skip}"
+            )
+        self.filters, self.skip, self.kernel_size, self.dilation = filters, skip, kernel_size, dilation
+        self.place, self.dropout, self.groups, self.num_classes = place, dropout, groups, num_classes
+        self.first, self.last = place == "first", place == "last"
+        self.dropouts = [RowDropout(dropout, stream=stream, dtype=self.dtype_policy) for stream in range(2)]
+
+    @property
+    def reach(self) -> int:
+        """How many taps lie on each side of the centre, and above it."""
+        return self.kernel_size // 2
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights; `input_shape` is that of v, which h shares."""
+        shape = input_shape[0] if isinstance(input_shape[0], (tuple, list)) else input_shape
+        inputs, both, rows = int(shape[-1]), 2 * self.filters, self.reach + (not self.first)
+        groups = self.groups
+        source, features = channel_groups(inputs, groups), channel_groups(self.filters, groups)
+        halves = np.tile(features, 2)  # a feature and its gate serve the same channel
+        own = source[:, None] < halves if self.first else source[:, None] <= halves
+        taps = np.ones((self.reach, inputs, both), bool)
+        self._left_mask = np.concatenate([taps, own[None]]).astype(np.float32)
+        self._out_mask = (features[:, None] <= features).astype(np.float32)
+        self._skip_mask = (features[:, None] <= channel_groups(self.skip, groups)).astype(np.float32)
+        fan_in = rows * self.kernel_size * inputs
+        # a gate lets an eighth of the variance through, and the vertical stack has no residual path around it
+        self.vertical = self._kernel("vertical", (rows, self.kernel_size, inputs, both), fan_in / (1.0 if self.first else 8.0))
+        self.vertical_bias = self.add_weight(name="vertical_bias", shape=(both,), initializer="zeros")
+        self.across = self._kernel("across", (both, both))
+        self.left = self._kernel("left", self._left_mask.shape, max(float(self._left_mask[..., -1].sum()), 1.0))
+        self.bias = self.add_weight(name="bias", shape=(both,), initializer="zeros")
+        self.out = None if self.last else self._kernel("out", (self.filters, self.filters))
+        self.skipped = self._kernel("skip", (self.filters, self.skip))
+        if self.num_classes:
+            self.classes = self.add_weight(name="classes", shape=(self.num_classes, 2 * both), initializer="zeros")
+        self.built = True
+
+    def _kernel(self, name: str, shape: tuple[int, ...], visible: float = 0.0) -> Any:
+        """Adds a kernel of unit gain; fan-in counts the visible taps only."""
+        limit = float(np.sqrt(3.0 / (visible or np.prod(shape[:-1]))))
+        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.RandomUniform(-limit, limit))
+
+    def kernels(self, dtype: Any) -> dict[str, tf.Tensor]:
+        """Returns the kernels with what must not be seen at zero.
+
+        Args:
+          dtype: the number format wanted.
+
+        Returns:
+          kernels: "vertical" (rows, kernel_size, inputs, 2 * filters), top row first; "across" (2 * filters, 2 * filters);
+            "left" (reach + 1, inputs, 2 * filters), the position itself last, left out where it is hidden from all; "out"
+            (filters, filters), but in the last layer; "skip" (filters, skip).
+        """
+        found = {
+            "vertical": tf.cast(self.vertical, dtype),
+            "across": tf.cast(self.across, dtype),
+            "left": self._masked(self.left, self._left_mask, dtype),
+            "skip": self._masked(self.skipped, self._skip_mask, dtype),
+        }
+        if self.first and self.groups == 1:
+            found["left"] = found["left"][:-1]
+        if self.out is not None:
+            found["out"] = self._masked(self.out, self._out_mask, dtype)
+        return found
+
+    @staticmethod
+    def _masked(kernel: Any, mask: np.ndarray, dtype: Any) -> tf.Tensor:
+        kernel = tf.cast(kernel, dtype)
+        return kernel if mask.all() else kernel * tf.constant(mask, kernel.dtype)
+
+    def class_biases(self, label: tf.Tensor | None, dtype: Any) -> tuple[Any, Any]:
+        """Returns what a class adds in both stacks.
+
+        Args:
+          label: (batch,) integers, or None without classes.
+          dtype: the number format wanted.
+
+        Returns:
+          vertical: (batch, 2 * filters), or 0.
+          horizontal: (batch, 2 * filters), or 0.
+        """
+        if label is None:
+            return 0.0, 0.0
+        # a product, as the gradient of a lookup is a sparse one that replicas cannot add up
+        table = tf.matmul(tf.one_hot(label, self.num_classes), tf.convert_to_tensor(self.classes))
+        return tuple(tf.split(tf.cast(table, dtype), 2, axis=-1))  # type: ignore[return-value]
+
+    def call(
+        self, inputs: tuple[tf.Tensor, tf.Tensor], label: tf.Tensor | None = None, seeds: tf.Tensor | None = None
+    ) -> tuple[Any, Any, tf.Tensor]:
+        v, h = inputs
+        dtype = v.dtype
+        kernels = self.kernels(dtype)
+        above, beside = (bias if label is None else bias[:, None, None] for bias in self.class_biases(label, dtype))
+        a = self._vertical_map(v, kernels["vertical"]) + tf.cast(self.vertical_bias, dtype)
+        m = self._left_map(h, kernels["left"]) + tf.nn.conv2d(a, kernels["across"][None, None], 1, "VALID")
+        m = self.dropouts[0](gate(m + (tf.cast(self.bias, dtype) + beside)), seeds=seeds)
+        s = tf.nn.conv2d(m, kernels["skip"][None, None], 1, "VALID")
+        if self.last:
+            return None, None, s
+        out = tf.nn.conv2d(m, kernels["out"][None, None], 1, "VALID")
+        v = self.dropouts[1](gate(a if label is None else a + above), seeds=seeds)
+        return v, out if self.first else h + out, s
+
+    def _vertical_map(self, v: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        pad, rows = self.reach * self.dilation, (int(kernel.shape[0]) - 1) * self.dilation
+        if self.first:  # the row itself is not seen: all move down by one
+            v = tf.pad(v[:, :-1], [[0, 0], [rows + 1, 0], [pad, pad], [0, 0]])
+        else:
+            v = tf.pad(v, [[0, 0], [rows, 0], [pad, pad], [0, 0]])
+        return self._convolve(v, kernel)
+
+    def _left_map(self, h: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        taps = int(kernel.shape[0])
+        pad = self.reach * self.dilation
+        if taps == self.reach:  # without the position itself, the last tap is the neighbour
+            h = h[:, :, : -self.dilation]
+        h = tf.pad(h, [[0, 0], [0, 0], [pad, 0], [0, 0]])
+        return self._convolve(h, kernel[None])
+
+    def _convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        dtype = x.dtype
+        if dtype == tf.float16 and self.dilation > 1 and not tf.config.list_physical_devices("GPU"):
+            x, kernel = tf.cast(x, tf.float32), tf.cast(kernel, tf.float32)  # a CPU has no such gradient in float16
+        return tf.cast(tf.nn.conv2d(x, kernel, 1, "VALID", dilations=self.dilation), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("filters", "skip", "kernel_size", "dilation", "place", "dropout", "groups", "num_classes")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
