@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfgen.metrics.conditional import PerClass, class_accuracy, intra_class_frechet, ms_ssim_diversity, multi_scale_ssim
 from tfgen.metrics.copying import DataCopying, data_copying_statistic, nearest_neighbours
 from tfgen.metrics.divergences import Estimate, class_score, cross_entropy, entropy, jensen_shannon_divergence, kl_divergence
 from tfgen.metrics.features import CLASSIFIER, CLASSIFIER_SHA256, Extractor, load_extractor
@@ -35,8 +36,10 @@ __all__ = [
     "ModeCoverage",
     "Moments",
     "NeighbourScores",
+    "PerClass",
     "PrecisionRecall",
     "Score",
+    "class_accuracy",
     "class_score",
     "cross_entropy",
     "data_copying_statistic",
@@ -44,12 +47,15 @@ __all__ = [
     "density_coverage",
     "entropy",
     "frechet_distance",
+    "intra_class_frechet",
     "jensen_shannon_divergence",
     "kernel_distance",
     "kl_divergence",
     "load_extractor",
     "modes_of_classes",
     "modes_of_points",
+    "ms_ssim_diversity",
+    "multi_scale_ssim",
     "nats_to_bits_per_dim",
     "nearest_neighbours",
     "nearest_radii",
