@@ -1,4 +1,4 @@
-"""Grids of images, training curves, and the files they are written to."""
+"""Grids of images, neighbours, points, training curves, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgen.pictures import grid, save_curves, save_grid
+from tfgen.pictures import grid, save_curves, save_grid, save_neighbours, save_points
 
 
 def numbered(n, height=2, width=3, channels=1):
@@ -125,3 +125,62 @@ def test_a_log_without_curves_is_refused(text, tmp_path):
     with pytest.raises(ValueError, match=r"Expected a log with a column `epoch`.*Received: .*history\.csv"):
         save_curves(tmp_path / "history.csv", tmp_path / "curves.png")
     assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_sample_stands_left_of_its_neighbours(channels, tmp_path):
+    samples = numbered(3, channels=channels)
+    neighbours = (numbered(12, channels=channels) + 10 / 255).reshape(3, 4, 2, 3, channels)
+    path = save_neighbours(samples, neighbours, tmp_path / "new" / "neighbours.png", zoom=2)
+    with Image.open(path) as picture:
+        assert picture.mode == ("L" if channels == 1 else "RGB")
+        pixels = np.asarray(picture)[::2, ::2].reshape(8, -1, channels)
+    np.testing.assert_array_equal(pixels[:, :3], grid(samples, 1))
+    assert (pixels[:, 3:6] == 255).all()
+    np.testing.assert_array_equal(pixels[:, 6:], grid(neighbours.reshape(12, 2, 3, channels), 4))
+    for row in range(3):
+        assert pixels[3 * row, 6::4, 0].tolist() == [10 + 4 * row + k for k in range(4)]
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5, 1), (2, 1, 4, 5, 1), (3, 1, 5, 4, 1), (3, 0, 4, 5, 1)])
+def test_neighbours_of_other_images_are_refused(shape, tmp_path):
+    with pytest.raises(ValueError, match=r"Expected neighbours of shape .*Received: samples.shape=\(3, 4, 5, 1\)"):
+        save_neighbours(np.zeros((3, 4, 5, 1)), np.zeros(shape), tmp_path / "never.png")
+    assert not list(tmp_path.iterdir())
+
+
+def colours(path):
+    """How many pixels are bluer than red, and redder than blue."""
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    difference = pixels[..., 2] - pixels[..., 0]
+    return int((difference > 30).sum()), int((difference < -30).sum())
+
+
+def test_points_and_centres_are_drawn(tmp_path):
+    points = np.random.default_rng(0).normal(size=(200, 2))
+    blue, red = colours(save_points(points, tmp_path / "new" / "points.png"))
+    assert blue > 300 and red == 0
+    centres = [[-1.0, -1.0], [1.0, 1.0]]
+    blue, red = colours(save_points(points, tmp_path / "points.png", centres=centres))
+    assert blue > 300 and red > 50
+    outside = colours(save_points(points + 99.0, tmp_path / "points.png", centres=centres))
+    assert outside[0] == 0 and outside[1] >= red  # the frame is that of the centres
+    colours(save_points([[3.0, 4.0]], tmp_path / "one.png", centres=[[3.0, 4.0]]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "one.png", "points.png"]
+
+
+@pytest.mark.parametrize(
+    ("points", "centres", "received"),
+    [
+        (np.zeros((3, 3)), None, r"`points` of shape \(n, 2\), at least one. Received: points.shape=\(3, 3\)"),
+        (np.zeros((0, 2)), None, r"Received: points.shape=\(0, 2\)"),
+        (np.full((1, 2), np.nan), None, "Expected finite `points`"),
+        (np.zeros((1, 2)), np.zeros(2), r"`centres` of shape .*Received: centres.shape=\(2,\)"),
+    ],
+)
+def test_what_is_no_set_of_points_is_refused(points, centres, received, tmp_path):
+    with pytest.raises(ValueError, match=received):
+        save_points(points, tmp_path / "never.png", centres=centres)
+    assert not list(tmp_path.iterdir())

@@ -1,16 +1,17 @@
-"""Picture files: grids of samples, and curves of a training log."""
+"""Picture files: grids of samples, samples beside their neighbours, points in the plane, and curves of a training log."""
 
 from __future__ import annotations
 
 import csv
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["grid", "save_curves", "save_grid"]
+__all__ = ["grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
 
 
 def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray:
@@ -67,23 +68,84 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
       >>> os.path.getsize(tfgen.pictures.save_grid(np.zeros((4, 5, 5, 1)), os.path.join(tempfile.mkdtemp(), "a.png"))) > 0
       True
     """
-    from PIL import Image
+    return _save_picture(grid(images, columns), path, zoom)
 
-    picture = grid(images, columns)
-    if picture.shape[-1] not in (1, 3):
-        raise ValueError(f"A picture has 1 or 3 channels. Received: {picture.shape[-1]} channels")
-    if zoom < 1:
-        raise ValueError(f"`zoom` must be at least 1. Received: zoom={zoom}")
-    picture = picture.repeat(zoom, 0).repeat(zoom, 1)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(aside, format="PNG", optimize=True)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+
+def save_neighbours(samples: Any, neighbours: Any, path: str | os.PathLike[str], *, zoom: int = 2) -> Path:
+    """Writes a PNG file with a row for each sample: the sample, a wide gap, and its nearest training images, nearest first.
+
+    A picture is no test of copying: put the same rows for held-out images beside it, and `tfgen.metrics.data_copying_statistic`.
+
+    Args:
+      samples: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
+      neighbours: (n, k, height, width, channels), k at least 1: `train[indices]` of `tfgen.metrics.nearest_neighbours`.
+      path: the file; its folder is made if missing.
+      zoom: each pixel becomes this many squared.
+
+    Returns:
+      path: where the picture is.
+
+    Raises:
+      ValueError: shapes that do not fit, another number of channels, nothing to show, or a zoom below 1.
+
+    Example:
+      >>> import numpy as np, os, tempfile, tfgen
+      >>> path = os.path.join(tempfile.mkdtemp(), "neighbours.png")
+      >>> tfgen.pictures.save_neighbours(np.zeros((4, 5, 5, 1)), np.ones((4, 3, 5, 5, 1)), path).name
+      'neighbours.png'
+    """
+    samples, neighbours = np.asarray(samples), np.asarray(neighbours)
+    if neighbours.ndim != 5 or neighbours.shape[:1] + neighbours.shape[2:] != samples.shape or not neighbours.shape[1]:
+        raise ValueError(
+            f"Expected neighbours of shape (n, k, height, width, channels) for samples (n, height, width, channels). "
+            f"Received: samples.shape={samples.shape}, neighbours.shape={neighbours.shape}"
+        )
+    left = grid(samples, 1)
+    right = grid(neighbours.reshape(-1, *samples.shape[1:]), neighbours.shape[1])
+    gap = np.full((len(left), max(3, samples.shape[2] // 4), left.shape[2]), 255, np.uint8)
+    return _save_picture(np.concatenate([left, gap, right], 1), path, zoom)
+
+
+def save_points(points: Any, path: str | os.PathLike[str], *, centres: Any = None) -> Path:
+    """Draws points of the plane, and the centres of the modes that they should reach, and writes a PNG.
+
+    With centres, the picture shows the centres' square and a quarter of it on each side, the same for every set of points; how
+    many points lie outside is written above it.
+
+    Args:
+      points: (n, 2), n at least 1.
+      path: the picture; its folder is made if missing.
+      centres: (modes, 2), drawn as rings; or None.
+
+    Returns:
+      path: where the picture is.
+
+    Raises:
+      ValueError: another shape, no point, or NaN.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> ring = tfgen.data.ring()
+      >>> path = os.path.join(tempfile.mkdtemp(), "ring.png")
+      >>> tfgen.pictures.save_points(ring.draw(100)[0], path, centres=ring.centres).name
+      'ring.png'
+    """
+    from matplotlib.figure import Figure
+
+    points = _plane(points, "points")
+    figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+    axis = figure.subplots()
+    axis.scatter(*points.T, s=4, alpha=0.4, linewidths=0)
+    axis.set_aspect("equal")
+    if centres is not None:
+        centres = _plane(centres, "centres")
+        middle = (centres.max(0) + centres.min(0)) / 2
+        reach = 0.75 * float(np.ptp(centres, axis=0).max()) or 1.0
+        axis.scatter(*centres.T, s=60, facecolors="none", edgecolors="tab:red", linewidths=0.8)
+        axis.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
+        outside = int((np.abs(points - middle) > reach).any(1).sum())
+        axis.set_title(f"{len(points)} points, {outside} outside", fontsize=9)
+    return _write(path, lambda aside: figure.savefig(aside, format="png", dpi=80))
 
 
 def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
@@ -119,11 +181,36 @@ def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -
         # Keras writes NA where an epoch has no value of a column
         axis.plot(epochs, [math.nan if row[name] == "NA" else float(row[name]) for row in rows])
         axis.set(title=name, xlabel="epoch")
+    return _write(path, lambda aside: figure.savefig(aside, format="png", dpi=80))
+
+
+def _plane(points: Any, name: str) -> np.ndarray:
+    points = np.asarray(points, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():
+        raise ValueError(f"Expected finite `{name}` of shape (n, 2), at least one. Received: {name}.shape={points.shape}")
+    return points
+
+
+def _save_picture(picture: np.ndarray, path: str | os.PathLike[str], zoom: int) -> Path:
+    """Writes pixels (height, width, channels) as PNG."""
+    from PIL import Image
+
+    if picture.shape[-1] not in (1, 3):
+        raise ValueError(f"A picture has 1 or 3 channels. Received: {picture.shape[-1]} channels")
+    if zoom < 1:
+        raise ValueError(f"`zoom` must be at least 1. Received: zoom={zoom}")
+    picture = picture.repeat(zoom, 0).repeat(zoom, 1)
+    image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    return _write(path, lambda aside: image.save(aside, format="PNG", optimize=True))
+
+
+def _write(path: str | os.PathLike[str], save: Callable[[Path], None]) -> Path:
+    """Writes a file aside and renames it, so that nobody reads half of it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        figure.savefig(aside, format="png", dpi=80)
+        save(aside)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
