@@ -104,7 +104,7 @@ def test_bad_rows_are_refused(rows, error, message):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(ValueError, match="at least 1 row for a mean.*Received: 0 rows"):
+    with pytest.raises(ValueError, match=r"at least 1 row for a mean.*Received: 0 rows"):
         _ = Moments().mean
-    with pytest.raises(ValueError, match="at least 2 rows for a covariance.*Received: 1 rows"):
+    with pytest.raises(ValueError, match=r"at least 2 rows for a covariance.*Received: 1 rows"):
         _ = accumulated(ROWS[:1]).covariance

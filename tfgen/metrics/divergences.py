@@ -64,6 +64,7 @@ def kl_divergence(p: Any, q: Any, *, num_samples: int | None = None, seed: int |
             lambda: p.kl_divergence(q),
             lambda draws: p.log_prob(draws) - q.log_prob(draws),
             p,
+            q,
             num_samples=num_samples,
             seed=seed,
         )
@@ -106,9 +107,10 @@ def jensen_shannon_divergence(p: Any, q: Any, *, num_samples: int | None = None,
 
     def against_middle(one: Any, other: Any, key: int) -> Estimate:
         # log(p / m) = log 2 - log(1 + q / p), finite wherever p draws
-        return _drawn(
-            lambda draws: math.log(2.0) - tf.math.softplus(other.log_prob(draws) - one.log_prob(draws)), one, num_samples, key
-        )
+        def log_ratio(draws: Any) -> Any:
+            return math.log(2.0) - tf.math.softplus(other.log_prob(draws) - one.log_prob(draws))
+
+        return _drawn(log_ratio, one, other, num_samples, key)
 
     halves = against_middle(p, q, int(seeds[0])), against_middle(q, p, int(seeds[1]))
     error = np.hypot(halves[0].standard_error, halves[1].standard_error) / 2.0
@@ -137,7 +139,7 @@ def entropy(p: Any, *, num_samples: int | None = None, seed: int | None = None) 
     Reference: Shannon, 1948, A mathematical theory of communication.
     """
     if _is_distribution(p):
-        return _closed_or_drawn(p.entropy, lambda draws: -p.log_prob(draws), p, num_samples=num_samples, seed=seed)
+        return _closed_or_drawn(p.entropy, lambda draws: -p.log_prob(draws), p, p, num_samples=num_samples, seed=seed)
     return _plain(np.maximum(-_expectation_of_log_ratio(_probabilities(p, "p"), np.float64(1.0)), 0.0))
 
 
@@ -164,7 +166,7 @@ def cross_entropy(p: Any, q: Any, *, num_samples: int | None = None, seed: int |
     """
     if _are_distributions(p, q):
         return _closed_or_drawn(
-            lambda: p.cross_entropy(q), lambda draws: -q.log_prob(draws), p, num_samples=num_samples, seed=seed
+            lambda: p.cross_entropy(q), lambda draws: -q.log_prob(draws), p, q, num_samples=num_samples, seed=seed
         )
     first, second = _pair(p, q)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -211,7 +213,17 @@ def _are_distributions(p: Any, q: Any) -> bool:
             "Expected two probability vectors or two distributions, for example `tfd.Categorical(probs=...)`. "
             f"Received: {type(p).__name__} and {type(q).__name__}"
         )
+    if kinds == {True} and p.event_shape != q.event_shape:
+        raise ValueError(f"Expected distributions of one event shape. Received: {p.event_shape} and {q.event_shape}")
     return kinds == {True}
+
+
+def _draws_fit(batch: tf.TensorShape, other: tf.TensorShape) -> bool:
+    """Whether draws of one batch shape can be asked for their probability under the other."""
+    try:
+        return tf.broadcast_static_shape(batch, other) == batch
+    except ValueError:
+        return False
 
 
 def _probabilities(values: Any, name: str) -> np.ndarray:
@@ -242,21 +254,26 @@ def _expectation_of_log_ratio(p: np.ndarray, q: np.ndarray | np.float64) -> np.n
 
 
 def _closed_or_drawn(
-    closed: Callable[[], Any], value: Callable[[Any], Any], p: Any, *, num_samples: int | None, seed: int | None
+    closed: Callable[[], Any], value: Callable[[Any], Any], p: Any, q: Any, *, num_samples: int | None, seed: int | None
 ) -> Estimate:
     """Takes the closed form, or the mean of a function over draws from p where TFP has registered none."""
     try:
         exact = np.asarray(closed(), np.float64)
     except NotImplementedError:
-        return _drawn(value, p, num_samples, random.fresh_seed() if seed is None else seed)
+        return _drawn(value, p, q, num_samples, random.fresh_seed() if seed is None else seed)
     return Estimate(_plain(exact), _plain(np.zeros_like(exact)))
 
 
-def _drawn(value: Callable[[Any], Any], p: Any, num_samples: int | None, seed: int) -> Estimate:
+def _drawn(value: Callable[[Any], Any], p: Any, q: Any, num_samples: int | None, seed: int) -> Estimate:
     if num_samples is None or num_samples < 2:
         raise ValueError(
             "No closed form is registered for these distributions; pass `num_samples`, the number of draws, at least 2 (the "
             f"error falls with its square root). Received: num_samples={num_samples}, {type(p).__name__}"
+        )
+    if not _draws_fit(p.batch_shape, q.batch_shape):
+        raise ValueError(
+            "Expected two distributions of one batch shape, for each draws for the other; `tfd.BatchBroadcast` repeats one. "
+            f"Received: batch shapes {p.batch_shape} and {q.batch_shape}"
         )
     key = int(random.row_seeds(seed, 1)[0])
     draws = p.sample(num_samples, seed=tf.constant([key >> 31 & 0x7FFFFFFF, key & 0x7FFFFFFF], tf.int32))

@@ -256,7 +256,8 @@ def _counts(
     Distances are shrunk by their rounding error, so that a tie lies inside its ball on every machine.
     """
     wanted = [k for k in (precision_k, density_k) if k is not None]
-    _check_k(wanted, len(real), "real")
+    for k in wanted:
+        _check_k(k, len(real), "real")
     squares_of_real = dict(zip(wanted, _squared_radii(real, np.array(wanted) - 1).T, strict=True))
     found: dict[str, np.ndarray] = {"precision": np.zeros(len(generated)), "density": np.zeros(len(generated))}
     found |= {"recall": np.zeros(len(real), bool), "coverage": np.zeros(len(real), bool)}
