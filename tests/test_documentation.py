@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import scoreboard
 from tests.house import ROOT, is_module, sources
+from tfgen.zoo import scoreboard
 
 README = (ROOT / "README.md").read_text()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -88,8 +88,8 @@ def test_the_two_commands_are_those_that_ci_runs():
 
 
 def test_the_scoreboard_shows_the_zoos_numbers():
-    _, table, _ = scoreboard.split(README)
-    assert table == scoreboard.render(), "Run `python -m tests.scoreboard`."
+    table = README.split(scoreboard.BEGIN)[1].split(scoreboard.END)[0].strip()
+    assert table == scoreboard.render_scoreboard(), "Run `tfgen scoreboard --write README.md`."
 
 
 def test_links_lead_somewhere():

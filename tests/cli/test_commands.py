@@ -172,3 +172,78 @@ def test_data_that_is_nowhere_is_told_in_one_sentence(entry: Path, capsys: Captu
 
 def test_the_quick_start_data_travels_with_the_package():
     assert data.arrays("fashion_mnist_small", "train")[0].shape == (2000, 28, 28, 1)
+
+
+def _small_samples(folder: Path) -> Path:
+    images = data.arrays("fashion_mnist_small", "train[:300]")[0]
+    np.save(folder / "samples.npy", images)
+    return folder / "samples.npy"
+
+
+def test_evaluate_prints_how_each_number_was_computed(entry: Path, capsys: Captured):
+    assert main(["evaluate", str(entry), "--metrics", "elbo", "log_prob_bound", "--num-samples", "3", "--seed", "9"]) == 0
+    shown = capsys.readouterr().out
+    header, _, *rows = [line.split() for line in shown.splitlines()]
+    assert header == ["metric", "value", "unit", "kind", "data", "n", "seed", "how"]
+    assert rows[0][0] == "elbo" and rows[0][-3:] == ["40", "9", "1"]
+    assert "K = 3 draws" in shown
+    assert "sample_mean" in _refused(capsys, "evaluate", str(entry), "--metrics", "sample_mean")
+
+
+def test_evaluate_measures_a_file_of_samples(folder: Path, capsys: Captured):
+    options = ["--data", "fashion_mnist_small", "--metrics", "frechet_distance", "coverage", "--n", "200"]
+    assert main(["evaluate", str(_small_samples(folder)), *options, "--neighbours", "deep/near.png"]) == 0
+    shown = capsys.readouterr().out
+    assert "200 samples that were given, against all 500 images of the split" in shown
+    assert "features: classifier-fashion-mnist, sha256 " in shown
+    assert [line.split()[0] for line in shown.splitlines() if "estimate" in line] == ["frechet_distance", "coverage"]
+    assert (folder / "deep" / "near.png").read_bytes().startswith(b"\x89PNG")
+    assert "Expected --metrics among frechet_distance" in _refused(capsys, "evaluate", "samples.npy", "--metrics", "nll")
+    assert "which is not there" in _refused(capsys, "evaluate", "none.npy")
+    (folder / "bad.npy").write_text("x")
+    assert "Expected a .npy file of numbers" in _refused(capsys, "evaluate", "bad.npy")
+
+
+def test_evaluate_takes_another_feature_space(folder: Path, capsys: Captured):
+    import keras
+
+    network = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.AveragePooling2D(7), keras.layers.Flatten()])
+    network.save("pooled.keras")
+    options = ["--data", "fashion_mnist_small", "--metrics", "precision", "--extractor", "pooled.keras"]
+    assert main(["evaluate", str(_small_samples(folder)), *options]) == 0
+    assert "features: pooled, sha256 " in capsys.readouterr().out
+    assert "'inception', or a .keras file" in _refused(capsys, "evaluate", "samples.npy", "--extractor", "none.keras")
+
+
+def test_evaluate_and_sample_tell_a_classifier_from_a_model(capsys: Captured):
+    assert main(["evaluate", "classifier-fashion-mnist", "--data", "fashion_mnist_small"]) == 0
+    shown = capsys.readouterr().out
+    assert "accuracy" in shown and "cross_entropy_binarized" in shown
+    assert "Expected a generative model" in _refused(capsys, "sample", "classifier-fashion-mnist")
+
+
+def test_verify_updates_a_card(entry: Path, folder: Path, capsys: Captured):
+    import shutil
+
+    copied = Path(shutil.copytree(entry, folder / "copied"))
+    text = (copied / "metrics.json").read_text()
+    content = json.loads(text)
+    content["metrics"][0]["value"] += 1.0
+    (copied / "metrics.json").write_text(json.dumps(content))
+    assert main(["verify", str(copied), "--metrics", "elbo"]) == 1
+    assert "--update" in _refused(capsys, "verify", str(copied), "--metrics", "elbo", "--update")
+    assert main(["verify", str(copied), "--update"]) == 0
+    assert (copied / "metrics.json").read_text() == text
+
+
+def test_scoreboard(folder: Path, capsys: Captured):
+    assert main(["scoreboard"]) == 0
+    shown = capsys.readouterr().out
+    assert "| *10,000 training images* |" in shown and "[vae-fashion-mnist]" in shown
+    (folder / "page.md").write_text("<!-- scoreboard -->\n<!-- end of scoreboard -->\n")
+    assert main(["scoreboard", "--write", "page.md"]) == 0
+    assert shown.strip() in (folder / "page.md").read_text()
+    assert main(["scoreboard", "--write", "page.md"]) == 0
+    assert "is up to date" in capsys.readouterr().out
+    (folder / "plain.md").write_text("x")
+    assert "Expected the lines <!-- scoreboard -->" in _refused(capsys, "scoreboard", "--write", "plain.md")

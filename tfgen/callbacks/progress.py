@@ -29,6 +29,10 @@ class Progress(keras.callbacks.Callback):
         self.total_steps = total_steps
         self._bar: Any = None
 
+    def _steps(self) -> int:
+        # any Keras model counts its steps in its optimizer; ours may have two
+        return int((self.model.step if hasattr(self.model, "step") else self.model.optimizer.iterations).numpy())
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -39,15 +43,15 @@ class Progress(keras.callbacks.Callback):
         columns = (TextColumn("[bold]training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, TextColumn("{task.fields[losses]}"), console=console)
         self._bar.start()
-        self._task = self._bar.add_task("training", total=self.total_steps, losses="", completed=int(self.model.step.numpy()))
+        self._task = self._bar.add_task("training", total=self.total_steps, losses="", completed=self._steps())
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=int(self.model.step.numpy()), losses=_losses(logs))
+            self._bar.update(self._task, completed=self._steps(), losses=_losses(logs))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._bar is None:
-            print(f"epoch {epoch + 1} (step {int(self.model.step.numpy())} of {self.total_steps}): {_losses(logs)}", flush=True)
+            print(f"epoch {epoch + 1} (step {self._steps()} of {self.total_steps}): {_losses(logs)}", flush=True)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._stop()

@@ -1,4 +1,4 @@
-"""The commands of `tfgen` but the two long ones: each takes the parsed arguments and returns an exit code."""
+"""The short commands of `tfgen`: each takes the parsed arguments and returns an exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["run_evaluate", "run_export", "run_list", "run_sample", "run_serve", "run_show", "run_verify"]
+__all__ = ["load_model", "run_export", "run_list", "run_sample", "run_serve", "run_show", "run_verify"]
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -76,21 +76,36 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _load(name: str) -> Any:
-    """Loads a zoo model, an entry's folder, or a .keras file."""
+def load_model(name: str) -> Any:
+    """Loads what a command was given.
+
+    Args:
+      name: a name of the zoo, an entry's folder, or a .keras file.
+
+    Returns:
+      model: a `GenerativeModel`.
+
+    Raises:
+      FileNotFoundError: nothing of this name.
+      ValueError: a file that holds no model of tfgen, or an entry that holds no generative model.
+    """
     import keras
 
-    from tfgen import models, zoo
+    from tfgen import zoo
+    from tfgen.models.base import GenerativeModel
 
     if not name.endswith(".keras"):
-        return zoo.load(name)
+        model = zoo.load(name)
+        if not isinstance(model, GenerativeModel):
+            raise ValueError(f"Expected a generative model. Received: {name}, a {type(model).__name__}; see `tfgen show {name}`")
+        return model
     if not Path(name).is_file():
         raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")
     try:
         model = keras.saving.load_model(name)
     except Exception as error:
         raise ValueError(f"Expected a .keras file that a tfgen model was saved to. Received: {name}: {error}") from error
-    if not isinstance(model, (models.AutoregressiveModel, models.LatentVariableModel, models.AdversarialModel)):
+    if not isinstance(model, GenerativeModel):
         raise ValueError(f"Expected a model of tfgen. Received: {name}, which holds a {type(model).__name__}")
     return model
 
@@ -111,7 +126,7 @@ def run_sample(options: argparse.Namespace) -> int:
     output = Path(options.output)
     if output.suffix not in (".png", ".npy"):
         raise ValueError(f"Expected --output to end in .png or .npy. Received: --output {options.output}")
-    model = _load(options.name)
+    model = load_model(options.name)
     controls = {name: getattr(options, name) for name in ("temperature", "truncation") if getattr(options, name) is not None}
     n = options.n
     if options.label is not None:
@@ -132,59 +147,11 @@ def run_sample(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_evaluate(options: argparse.Namespace) -> int:
-    """Measures a model and prints a table.
-
-    Args:
-      options: name, data, split, view, num_samples, seed.
-
-    Returns:
-      code: 0.
-    """
-    from tfgen import zoo
-    from tfgen.cli.show import Bar, console, table
-    from tfgen.zoo.cards import format_value
-    from tfgen.zoo.saving import converted
-
-    model = _load(options.name)
-    protocol = _protocol(options.name, model).changed(
-        **{name: getattr(options, name) for name in ("data", "split", "view", "num_samples", "seed")}
-    )
-    with Bar() as bar:
-        numbers = zoo.measure(converted(model), protocol, progress=bar)
-    rows = [
-        [
-            number["metric"],
-            format_value(number["value"], 6),
-            number["unit"],
-            number["kind"],
-            number["split"] or "",
-            str(number["n"]),
-        ]
-        for number in numbers
-        if number["kind"] != "pinned"
-    ]
-    console().print(table(["metric", "value", "unit", "kind", "data", "n"], rows))
-    return 0
-
-
-def _protocol(name: str, model: Any) -> Any:
-    """The recipe's protocol where there is a recipe, else what suits the model."""
-    from tfgen import zoo
-    from tfgen.zoo.entries import locate
-
-    if not name.endswith(".keras") and (locate(name) / "recipe.yaml").is_file():
-        return zoo.read_recipe(name).protocol()
-    likelihood = getattr(model, "likelihood", None)
-    binary = likelihood is not None and likelihood.levels == 2 and likelihood.discrete
-    return zoo.Protocol(data="fashion_mnist", view="binarized" if binary else "8bit")
-
-
 def run_verify(options: argparse.Namespace) -> int:
     """Computes a card's numbers again and prints which hold.
 
     Args:
-      options: name, metrics.
+      options: name, metrics, update.
 
     Returns:
       code: 0 if all hold, else 1.
@@ -193,6 +160,12 @@ def run_verify(options: argparse.Namespace) -> int:
     from tfgen.cli.show import Bar, console, table
     from tfgen.zoo.cards import format_value
 
+    if options.update:
+        if options.metrics:
+            raise ValueError(f"Expected --update for all numbers of a card at once. Received: --metrics {options.metrics}")
+        with Bar() as bar:
+            print(f"Wrote the numbers of {zoo.remeasure(options.name, progress=bar)}")
+        return 0
     with Bar() as bar:
         results = zoo.verify(options.name, metrics=options.metrics, progress=bar)
     rows = []
@@ -221,7 +194,7 @@ def run_export(options: argparse.Namespace) -> int:
     """
     from tfgen import export
 
-    folder = export.saved_model(_load(options.name), options.directory, version=options.version)
+    folder = export.saved_model(load_model(options.name), options.directory, version=options.version)
     if not options.no_kit:
         try:
             kit = export.serving_kit(options.directory, name=options.served_name)

@@ -30,7 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tfgen", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.set_defaults(run=None, debug=False, command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for add in (_list, _show, _sample, _evaluate, _verify, _train, _export, _serve, _quickstart):
+    for add in (_list, _show, _sample, _evaluate, _verify, _scoreboard, _train, _export, _serve, _quickstart):
         add(commands)
     return parser
 
@@ -45,7 +45,8 @@ def _add(commands: Any, name: str, summary: str, more: str, example: str) -> arg
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
-    run = f"tfgen.cli.{name}:run_{name}" if name in ("quickstart", "train") else f"tfgen.cli.commands:run_{name}"
+    own = ("evaluate", "quickstart", "scoreboard", "train")
+    run = f"tfgen.cli.{name}:run_{name}" if name in own else f"tfgen.cli.commands:run_{name}"
     parser.set_defaults(run=run, after_interrupt=lambda options: "Nothing was left half done.")
     return parser
 
@@ -95,15 +96,25 @@ def _data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-samples", type=_count, help="K of the importance-weighted bound (default: the recipe's, else 100)"
     )
-    parser.add_argument("--seed", type=int, help="seed of the bounds' noise (default: the recipe's, else 0)")
+    parser.add_argument("--seed", type=int, help="seed of the samples and of the bounds' noise (default: the recipe's, else 0)")
 
 
 def _evaluate(commands: Any) -> None:
-    more = "Likelihoods in nats and bits per dimension; for adversarial models the moments of samples."
-    example = "tfgen evaluate vae-fashion-mnist --split 'test[:500]'"
+    more = (
+        "Likelihoods in nats and bits per dimension, and how good the samples are: Frechet and kernel distance, precision, recall, "
+        "density, coverage, copying of training images. Every number is printed with how it was computed."
+    )
+    example = "tfgen evaluate vae-fashion-mnist --metrics frechet_distance precision recall --n 10000 --seed 0"
     parser = _add(commands, "evaluate", "measure a model on a data set", more, example)
-    parser.add_argument("name", metavar="NAME", help=_MODEL)
+    what = f"{_MODEL}, or a .npy file of samples (n, height, width, channels)"
+    parser.add_argument("name", metavar="NAME|FILE", help=what)
+    parser.add_argument("--metrics", nargs="+", metavar="METRIC", help="only these numbers (default: all that the model has)")
+    parser.add_argument("--n", type=_count, help="how many samples are measured (default: the recipe's, else 10000)")
     _data(parser)
+    space = "'inception', or a .keras file: another feature space than the bundled classifier's; measures samples alone"
+    parser.add_argument("--extractor", metavar="NAME|FILE", help=space)
+    picture = "draw samples beside their nearest training images into this .png; measures samples alone"
+    parser.add_argument("--neighbours", metavar="FILE", help=picture)
 
 
 def _verify(commands: Any) -> None:
@@ -112,6 +123,15 @@ def _verify(commands: Any) -> None:
     parser = _add(commands, "verify", "compute a card's numbers again from the weights", more, example)
     parser.add_argument("name", metavar="NAME", help=_ENTRY)
     parser.add_argument("--metrics", nargs="+", metavar="METRIC", help="only these numbers (default: all on the card)")
+    parser.add_argument("--update", action="store_true", help="write what is computed now to the card, whatever stood there")
+
+
+def _scoreboard(commands: Any) -> None:
+    more = "It is made from the numbers on the cards; a number without its protocol is refused."
+    parser = _add(commands, "scoreboard", "print the table of all models", more, "tfgen scoreboard --write README.md")
+    parser.add_argument("--write", metavar="FILE", help="replace the scoreboard of this Markdown file")
+    frames = "first measure the rows that frame the table: training images, and noise"
+    parser.add_argument("--frames", action="store_true", help=frames)
 
 
 def _train(commands: Any) -> None:

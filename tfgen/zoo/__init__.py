@@ -7,6 +7,7 @@ build(name)              the same model untrained, compiled by its recipe
 train(recipe, folder)    trains by a recipe and writes a whole entry; resumable
 save(model, folder)      writes a model of your own as an entry that `load` reads
 verify(name)             computes the card's numbers again
+remeasure(name)          computes all of them anew and writes them to the card
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tfgen.zoo.protocols import Protocol
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack, save, write_card
 from tfgen.zoo.training import fit_recipe, train
-from tfgen.zoo.verifying import verify
+from tfgen.zoo.verifying import remeasure, verify
 
 __all__ = [
     "Protocol",
@@ -31,6 +32,7 @@ __all__ = [
     "names",
     "pack",
     "read_recipe",
+    "remeasure",
     "save",
     "train",
     "verify",

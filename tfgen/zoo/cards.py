@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
+from tfgen.zoo.frames import FRAMES, read_frames
 from tfgen.zoo.recipes import read_recipe
 
 __all__ = ["format_value", "render_card"]
@@ -15,7 +17,7 @@ _WHAT = {
     "metrics.json": "every number with its protocol",
     "recipe.yaml": "what training it again takes",
     "history.csv": "the training log, one line an epoch",
-    "samples.png": "100 samples of seed 0",
+    "samples.png": "the picture above",
 }
 
 
@@ -65,17 +67,25 @@ def render_card(folder: Path, name: str) -> str:
     sections = [
         f"# {name}",
         recipe.get("description", f"A {numbers['model']['class']}."),
-        "![samples](samples.png)\n\nWhat seed 0 draws." if (folder / "samples.png").is_file() else "",
+        _picture(recipe) if (folder / "samples.png").is_file() else "",
         _about(recipe, numbers["model"]),
         _numbers(numbers["metrics"]),
+        _framed(numbers["metrics"]),
         _reference(recipe.get("reference")),
-        _use(name, in_zoo=bool(recipe)),
+        _use(name, recipe),
         _training(recipe, numbers["training"]),
         "## Limits\n\n" + "\n".join(f"* {limit}" for limit in recipe["limits"]) if recipe.get("limits") else "",
         f"## Licence\n\n{recipe['licence']}" if recipe.get("licence") else "",
         _files(folder),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _picture(recipe: dict[str, Any]) -> str:
+    told = "What seed 0 draws."
+    if recipe and is_classifier(recipe):
+        told = "Test images, one row for each class that it finds in them."
+    return f"![samples](samples.png)\n\n{told}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -92,7 +102,8 @@ def _about(recipe: dict[str, Any], model: dict[str, Any]) -> str:
             reference += f", [arXiv {paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})"
         rows += [["system", recipe["system"]], ["paper", reference]]
         rows += [["data", f"{data['name']} {data['split']}, {data.get('view', '8bit')}"]]
-    rows += [["class", f"`tfgen.{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
+    room = "networks." if recipe and is_classifier(recipe) else ""
+    rows += [["class", f"`tfgen.{room}{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
     return _table(["", ""], rows)
 
 
@@ -105,7 +116,10 @@ def _numbers(metrics: list[dict[str, Any]]) -> str:
             protocols.append(number["protocol"])
         where = number["split"] or "-"
         mark = f"[{protocols.index(number['protocol']) + 1}]"
-        value = [number["metric"], format_value(number["value"]), number["unit"], f"{number['kind']} {mark}"]
+        shown = format_value(number["value"])
+        if number.get("std") is not None:
+            shown += f" ± {format_value(number['std'], 2)}"
+        value = [number["metric"], shown, number["unit"], f"{number['kind']} {mark}"]
         rows.append([*value, where, str(number["n"]), format_value(number["tolerance"])])
     pinned = sum(number["kind"] == "pinned" for number in metrics)
     if not rows:
@@ -122,6 +136,24 @@ def _numbers(metrics: list[dict[str, Any]]) -> str:
     )
 
 
+def _framed(metrics: list[dict[str, Any]]) -> str:
+    """Shows the measures of samples between those of training images and of noise."""
+    measured = [number for number in metrics if number.get("extractor")]
+    if not measured:
+        return ""
+    view = measured[0]["split"].rsplit(", ", 1)[-1]
+    found = {frame: {number["metric"]: number for number in numbers} for frame, numbers in read_frames()[view].items()}
+    rows = []
+    for number in measured:
+        frames = [found[frame].get(number["metric"]) for frame in FRAMES]
+        if all(frames) and all(frame["split"] == number["split"] and frame["n"] == number["n"] for frame in frames):
+            first, last = (format_value(frame["value"], 4) for frame in frames)
+            rows.append([number["metric"], first, format_value(number["value"], 4), last])
+    extractor = measured[0]["extractor"]
+    told = f"Measured in the feature space of {extractor['name']}, sha256 `{extractor['sha256']}`; between what they lie:"
+    return f"{told}\n\n{_table(['metric', FRAMES['floor'], 'this model', FRAMES['ceiling']], rows)}" if rows else ""
+
+
 def _reference(reference: list[dict[str, Any]] | None) -> str:
     if not reference:
         return ""
@@ -129,8 +161,11 @@ def _reference(reference: list[dict[str, Any]] | None) -> str:
     return "Beside them:\n\n" + _table(["what", "value", "source"], rows)
 
 
-def _use(name: str, in_zoo: bool) -> str:
-    path = name if in_zoo else f"path/to/{name}"
+def _use(name: str, recipe: dict[str, Any]) -> str:
+    path = name if recipe else f"path/to/{name}"
+    if recipe and is_classifier(recipe):
+        lines = "extractor = tfgen.metrics.load_extractor()\nfeatures = extractor.features(images)"
+        return f"## Use\n\n```python\nimport tfgen\n\n{lines}  # images (n, 28, 28, 1) in [0, 1]\n```"
     return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\nimages = model.sample(16, seed=0)\n```'
 
 

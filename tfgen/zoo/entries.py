@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgen import paths
+from tfgen.zoo.numbers import check_number
 
 __all__ = ["FILES", "locate", "names", "read_metrics", "sha256_of", "write_entry"]
 
@@ -80,18 +81,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_metrics(folder: Path) -> dict[str, Any]:
+def read_metrics(folder: Path, *, check: bool = True) -> dict[str, Any]:
     """Reads the numbers of an entry.
 
     Args:
       folder: the entry.
+      check: whether to refuse numbers that lack their protocol; loading the weights needs none of them.
 
     Returns:
       content: {"model": {class, parameters, bytes, sha256}, "training": {...} or None, "metrics": [one dict a number]}.
 
     Raises:
       FileNotFoundError: there is no trained model in the folder.
-      ValueError: `metrics.json` is not what `tfgen.zoo.save` writes.
+      ValueError: `metrics.json` is not what `tfgen.zoo.save` writes, or holds a number without its protocol or of another
+        feature space than the frozen one.
     """
     path = folder / "metrics.json"
     if not path.is_file() or not (folder / "model.keras").is_file():
@@ -106,10 +109,13 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         missing = {"model", "training", "metrics"} - set(content) or {"sha256"} - set(content["model"])
         if missing:
             raise ValueError(f"no {min(missing)}")
+        numbers = list(content["metrics"])
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"Expected {path} as `tfgen.zoo.save` writes it. Restore it, or write the entry again. Received: {error!r}"
         ) from error
+    for number in numbers if check else ():
+        check_number(number, str(path))
     return content
 
 

@@ -12,8 +12,11 @@ import tensorflow as tf
 from tfgen import random
 from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
+from tfgen.zoo import classifiers
 from tfgen.zoo.environment import hardware, versions
+from tfgen.zoo.numbers import make_number
 from tfgen.zoo.protocols import Protocol
+from tfgen.zoo.quality import Quality
 
 __all__ = ["Progress", "measure"]
 
@@ -22,9 +25,7 @@ Progress = Callable[[str, int, int], None]
 _ROWS = 250  # a whole batch, often enough for a bar
 _SAMPLES = 10_000
 _PINNED_SEEDS = (0, 1, 2)
-# Another processor rounds float32 differently. A mean over a test set moves by about a thousandth of a nat, one pixel of a
-# deep network by some 1e-5; the tolerances leave room for ten times that, and a wrong weight file misses them by far.
-_TOLERANCE = {"nats": 0.02, "bits/dim": 1e-4, "value in [0, 1]": 1e-3, "probability": 1e-3}
+_EXTRACTED = (28, 28, 1)  # what the bundled extractor takes
 
 
 def measure(
@@ -33,18 +34,20 @@ def measure(
     """Computes the numbers of a model.
 
     All models: pinned numbers of the forward pass. With a protocol also: exact `nll` and `bits_per_dim` of autoregressive
-    models; `elbo` and `log_prob_bound`, both also in bits per dimension, of latent-variable models; and of adversarial models
-    mean and standard deviation of 10 000 samples.
+    models; `elbo` and `log_prob_bound`, both also in bits per dimension, of latent-variable models; mean and standard deviation
+    of adversarial models' samples; and, where images have the shape that the bundled extractor takes, the measures of samples:
+    `frechet_distance`, `kernel_distance`, `precision`, `recall`, `density`, `coverage`, `data_copying`, and of conditional
+    models `class_accuracy`, `intra_class_frechet_distance`, `class_similarity`. A classifier has its accuracy and cross-entropy.
 
     Args:
-      model: a `GenerativeModel` in float32.
-      protocol: the data of the likelihoods; None for the pinned numbers alone.
+      model: a `GenerativeModel` in float32, or a classifier.
+      protocol: the data, the number of samples and the seed; None for the pinned numbers alone.
       metrics: names of the numbers wanted; None for all.
       progress: called as `progress(what, done, total)`.
 
     Returns:
       numbers: one dict each: metric, value (a number or a list), unit, kind, split, n, seed, protocol, tolerance, data_sha256,
-        hardware, versions.
+        hardware, versions; of measures of samples also extractor, name and sha256.
 
     Raises:
       ValueError: the model has no number of such a name, or a number is not finite.
@@ -56,7 +59,7 @@ def measure(
       >>> [number["metric"] for number in measure(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1))]
       ['pinned_seed_0', 'pinned_seed_1', 'pinned_seed_2']
     """
-    groups = _groups(model, protocol)
+    groups = _groups(model, protocol, progress)
     known = [name for names, _ in groups for name in names]
     for name in metrics or []:
         if name not in known:
@@ -77,9 +80,12 @@ def measure(
 Group = tuple[list[str], Callable[[Progress], Iterator[dict[str, Any]]]]
 
 
-def _groups(model: Any, protocol: Protocol | None) -> list[Group]:
+def _groups(model: Any, protocol: Protocol | None, told: Progress | None) -> list[Group]:
     """Pairs the names of numbers with the function that computes them together."""
     groups: list[Group] = []
+    if classifiers.is_classifier(model):
+        names = ["accuracy", "cross_entropy", "accuracy_binarized", "cross_entropy_binarized"]
+        return [] if protocol is None else [(names, lambda progress: _classes(model, protocol, progress))]
     if protocol is not None and isinstance(model, AutoregressiveModel):
         groups.append((["nll", "bits_per_dim"], lambda progress: _exact(model, protocol, progress)))
     if protocol is not None and isinstance(model, LatentVariableModel):
@@ -88,14 +94,12 @@ def _groups(model: Any, protocol: Protocol | None) -> list[Group]:
             groups.append((names, lambda progress, name=name: _bound(model, name, protocol, progress)))
     if protocol is not None and isinstance(model, AdversarialModel):
         groups.append((["sample_mean", "sample_std"], lambda progress: _moments(model, progress)))
+    if protocol is not None and tuple(model.event_shape) == _EXTRACTED:
+        quality = Quality(protocol, model, progress=told)
+        groups += [(list(group), lambda progress, group=group: quality.compute(group)) for group in quality.names()]
     pinned = [f"pinned_seed_{seed}" for seed in _PINNED_SEEDS]
     groups.append((pinned, lambda progress: _pinned(model)))
     return groups
-
-
-def _number(metric: str, value: Any, unit: str, kind: str, protocol: str, **more: Any) -> dict[str, Any]:
-    entry = {"metric": metric, "value": value, "unit": unit, "kind": kind, "split": None, "n": None, "seed": None}
-    return {**entry, "protocol": protocol, "tolerance": _TOLERANCE[unit], "data_sha256": None, **more}
 
 
 def _over(rows: int, what: str, progress: Progress, compute: Callable[[slice], np.ndarray]) -> np.ndarray:
@@ -109,7 +113,16 @@ def _over(rows: int, what: str, progress: Progress, compute: Callable[[slice], n
 
 
 def _where(protocol: Protocol, images: np.ndarray, sha256: str) -> dict[str, Any]:
-    return {"split": f"{protocol.data} {protocol.split}, {protocol.view}", "n": len(images), "data_sha256": sha256}
+    return {"split": protocol.place, "n": len(images), "data_sha256": sha256}
+
+
+def _classes(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
+    def compute(rows: int, function: Callable[[slice], np.ndarray]) -> np.ndarray:
+        return _over(rows, "classes", progress, function)
+
+    how = "over all images of the split, float32 network; binarized: pixels drawn once, by tfgen.data.fixed_binarized"
+    for metric, value, unit, where in classifiers.class_numbers(model, protocol, compute):
+        yield make_number(metric, value, unit, "exact", how, **where)
 
 
 def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
@@ -119,8 +132,8 @@ def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[
     if protocol.view == "binarized":
         how += "; pixels drawn once, by tfgen.data.fixed_binarized"
     where = _where(protocol, images, sha256)
-    yield _number("nll", nll, "nats", "exact", how, **where)
-    yield _number("bits_per_dim", float(nats_to_bits_per_dim(nll, model.event_shape)), "bits/dim", "exact", how, **where)
+    yield make_number("nll", nll, "nats", "exact", how, **where)
+    yield make_number("bits_per_dim", float(nats_to_bits_per_dim(nll, model.event_shape)), "bits/dim", "exact", how, **where)
 
 
 def _bound(model: Any, name: str, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
@@ -138,11 +151,12 @@ def _bound(model: Any, name: str, protocol: Protocol, progress: Progress) -> Ite
     how += "; image i's noise is keyed by tfgen.random.row_seeds(seed, n)[i]"
     nats = float(np.mean(values))
     where = {**_where(protocol, images, sha256), "seed": protocol.seed}
-    yield _number(name, nats, "nats", "lower bound", how, **where)
+    where["num_samples"] = 1 if name == "elbo" else protocol.num_samples
+    yield make_number(name, nats, "nats", "lower bound", how, **where)
     if not model.likelihood.discrete:  # a density's bits depend on the unit of the data
         return
     bits = float(nats_to_bits_per_dim(-nats, model.event_shape))
-    yield _number(f"{name}_bits_per_dim", bits, "bits/dim", "upper bound", how, **where)
+    yield make_number(f"{name}_bits_per_dim", bits, "bits/dim", "upper bound", how, **where)
 
 
 def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
@@ -155,8 +169,8 @@ def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
     mean, square = _over(_SAMPLES, "samples", progress, sums).mean(0)
     how = f"over all values of model.sample({_SAMPLES}, seed=0)"
     more = {"n": _SAMPLES, "seed": 0, "tolerance": 1e-4}
-    yield _number("sample_mean", float(mean), "value in [0, 1]", "moment of samples", how, **more)
-    yield _number("sample_std", float(np.sqrt(square - mean**2)), "value in [0, 1]", "moment of samples", how, **more)
+    yield make_number("sample_mean", float(mean), "value in [0, 1]", "moment of samples", how, **more)
+    yield make_number("sample_std", float(np.sqrt(square - mean**2)), "value in [0, 1]", "moment of samples", how, **more)
 
 
 def _pinned(model: Any) -> Iterator[dict[str, Any]]:
@@ -172,4 +186,4 @@ def _pinned(model: Any) -> Iterator[dict[str, Any]]:
         places = np.linspace(0.3, 0.7, 5) * (values.size - 1)
         numbers = [float(values.mean()), *values[places.astype(int)].tolist()]
         how += ": mean, and the values at 0.3, 0.4, 0.5, 0.6, 0.7 of the flattened output"
-        yield _number(f"pinned_seed_{seed}", [round(number, 7) for number in numbers], unit, "pinned", how, n=1, seed=seed)
+        yield make_number(f"pinned_seed_{seed}", [round(number, 7) for number in numbers], unit, "pinned", how, n=1, seed=seed)

@@ -15,7 +15,7 @@ _READ_AT_ONCE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a likelihood is measured.
+    """On what data, with how many samples and from which seed a model is measured.
 
     Args:
       data: name of the data set, as `tfgen.data.load` takes it.
@@ -23,7 +23,8 @@ class Protocol:
       view: "8bit" or "binarized"; of splits that are not for training the binarized view is one fixed draw.
       image_size: height and width to resize to; None keeps the stored size.
       num_samples: K of the importance-weighted bound, at least 1.
-      seed: seed of the bounds' noise.
+      seed: seed of the bounds' noise and of the samples that are compared with the split.
+      n: how many samples are compared with the split.
 
     Example:
       >>> from tfgen.zoo.protocols import Protocol
@@ -38,6 +39,7 @@ class Protocol:
     image_size: Any = None
     num_samples: int = 100
     seed: int = 0
+    n: int = 10_000
 
     def changed(self, **values: Any) -> Protocol:
         """Makes the same protocol with other values.
@@ -49,6 +51,11 @@ class Protocol:
           protocol: a new one.
         """
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    @property
+    def place(self) -> str:
+        """Names the data in one phrase, for example "fashion_mnist test, 8bit"."""
+        return f"{self.data} {self.split}, {self.view}"
 
     def read(self) -> tuple[np.ndarray, str]:
         """Reads the images, in order.

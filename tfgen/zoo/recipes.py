@@ -38,7 +38,7 @@ _INNER = {
     "model": {"class", "arguments"},
     "data": {"name", "split", "view", "labels", "image_size"},
     "paper": {"authors", "year", "title", "arxiv"},
-    "evaluation": {"split", "view", "num_samples", "seed"},
+    "evaluation": {"split", "view", "num_samples", "seed", "n"},
 }
 
 
@@ -81,7 +81,7 @@ class Recipe:
           precision: "auto", "float32", "mixed_bfloat16" or "mixed_float16"; None takes the recipe's.
 
         Returns:
-          model: a concrete `GenerativeModel`.
+          model: a concrete `GenerativeModel`; for a classifier's recipe a Keras model.
 
         Raises:
           ValueError: the recipe names an unknown class, or an argument is wrong.
@@ -90,7 +90,10 @@ class Recipe:
 
         from tfgen import models
         from tfgen import precision as formats
+        from tfgen.zoo import classifiers
 
+        if classifiers.is_classifier(self):
+            return classifiers.build_classifier(self, formats.fastest_policy(precision or self["precision"]))
         cls = _lookup(models, self["model"]["class"], "model class")
         arguments = self["model"]["arguments"]
         _check_keys(
@@ -119,6 +122,7 @@ class Recipe:
             image_size=data.get("image_size"),
             num_samples=evaluation.get("num_samples", 100),
             seed=evaluation.get("seed", 0),
+            n=evaluation.get("n", 10_000),
         )
 
     def optimizers(self) -> dict[str, Any]:

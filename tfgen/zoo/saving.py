@@ -12,14 +12,16 @@ import keras
 import numpy as np
 
 from tfgen import pictures
+from tfgen.zoo import classifiers
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.entries import locate, sha256_of, write_entry
 from tfgen.zoo.measures import Progress, measure
 from tfgen.zoo.recipes import Recipe, read_recipe
 
-__all__ = ["converted", "pack", "save", "write_card"]
+__all__ = ["commanded", "converted", "pack", "save", "write_card"]
 
 _SAMPLES = 100  # a 10x10 grid
+_LOOKED_AT = 400  # images of which a classifier's picture takes ten of each class
 
 
 def converted(model: Any, *, precision: str = "float32") -> Any:
@@ -42,6 +44,8 @@ def converted(model: Any, *, precision: str = "float32") -> Any:
       >>> converted(model).ema is None
       True
     """
+    if classifiers.is_classifier(model):
+        return classifiers.in_format(model, precision)
     copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
     pairs = [(network, average) for network, average in model._averaged_pairs() if average is not network]
     averages = {id(network): average for network, average in pairs}
@@ -99,7 +103,7 @@ def save(
     _check_finite(plain)
     numbers = measure(plain, recipe.protocol() if recipe and metrics else None, progress=progress)
     title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
-    numbers = [{**number, "command": f"tfgen verify {title} --metrics {number['metric']}"} for number in numbers]
+    numbers = commanded(numbers, title)
     text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
     log = Path(history).read_bytes() if history is not None else None
 
@@ -111,11 +115,31 @@ def save(
             (folder / "recipe.yaml").write_text(text, encoding="utf-8")
         if log is not None:
             (folder / "history.csv").write_bytes(log)
-        if len(plain.event_shape) == 3 and plain.event_shape[-1] in (1, 3):
-            pictures.save_grid(plain.sample(_SAMPLES, seed=0), folder / "samples.png")
+        _draw(plain, recipe, folder / "samples.png")
         (folder / "README.md").write_text(render_card(folder, title), encoding="utf-8")
 
     return write_entry(Path(directory), fill)
+
+
+def commanded(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
+    """Writes beside each number the command that computes it again.
+
+    Args:
+      numbers: as `measure` returns them.
+      title: the entry's name.
+
+    Returns:
+      numbers: each with `command`.
+    """
+    return [{**number, "command": f"tfgen verify {title} --metrics {number['metric']}"} for number in numbers]
+
+
+def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
+    if not classifiers.is_classifier(model):
+        if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
+            pictures.save_grid(model.sample(_SAMPLES, seed=0), path)
+    elif recipe is not None:
+        classifiers.draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 
 
 def _check_finite(model: Any) -> None:
@@ -131,7 +155,8 @@ def _describe(model: Any, path: Path) -> dict[str, Any]:
     """What `metrics.json` says of the weights."""
     parameters = int(sum(np.prod(variable.shape) for layer in model.layers for variable in layer.weights))
     size = path.stat().st_size
-    return {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
+    name = classifiers.FUNCTION if classifiers.is_classifier(model) else type(model).__name__
+    return {"class": name, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
 
 
 def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:
@@ -206,13 +231,12 @@ def pack(
     for name in ("checkpoint.keras", "run.json", "history.csv"):
         if not (training / name).is_file():
             raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")
-    model = keras.saving.load_model(training / "checkpoint.keras", compile=False)
-    if type(model).__name__ != recipe["model"]["class"]:
-        raise ValueError(
-            f"Expected a checkpoint of {recipe['model']['class']}, as {recipe.path} says. Received: {type(model).__name__}"
-        )
+    model: Any = keras.saving.load_model(training / "checkpoint.keras", compile=False)
+    found = classifiers.FUNCTION if classifiers.is_classifier(model) else type(model).__name__
+    if found != recipe["model"]["class"]:
+        raise ValueError(f"Expected a checkpoint of {recipe['model']['class']}, as {recipe.path} says. Received: {found}")
     run = json.loads((training / "run.json").read_text(encoding="utf-8"))
-    if int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]:
+    if found != classifiers.FUNCTION and (int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]):
         raise ValueError(
             f"Expected a training that is finished; start it again to go on. Received: {training}, stopped inside epoch "
             f"{int(model.epoch.numpy()) + 1}"

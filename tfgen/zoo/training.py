@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from tfgen import callbacks, data
+from tfgen.zoo import classifiers
 from tfgen.zoo.environment import hardware
 from tfgen.zoo.measures import Progress
 from tfgen.zoo.recipes import Recipe, read_recipe
@@ -53,6 +54,8 @@ def fit_recipe(
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    if classifiers.is_classifier(recipe):
+        return classifiers.fit_classifier(recipe, directory, epochs=epochs)
     model = recipe.build()
     settings = dict(recipe["data"])
     options = {"batch_size": recipe["batch_size"], "seed": recipe["seed"], "shuffle": True, **settings}
@@ -113,11 +116,12 @@ def train(
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     recipe.protocol().read()  # a training whose result cannot be measured is not begun
     training = Path(directory) / "training"
-    model = fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
-    if int(model.epoch.numpy()) < (epochs or recipe["epochs"]):
+    fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
+    run = json.loads((training / _LOG).read_text()) if (training / _LOG).exists() else {"epochs": 0, "steps": 0}
+    if run["epochs"] < (epochs or recipe["epochs"]):
         raise ValueError(
             f"Training by {recipe.path} stopped because its loss is not a number. Try a smaller learning rate, after deleting "
-            f"{training}. Received: NaN after step {int(model.step.numpy())}"
+            f"{training}. Received: NaN after step {run['steps']}"
         )
     return pack(recipe, training, directory, progress=progress)
 

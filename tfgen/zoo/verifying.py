@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from tfgen.zoo.entries import locate, read_metrics
 from tfgen.zoo.loading import load
 from tfgen.zoo.measures import Progress, measure
 from tfgen.zoo.recipes import read_recipe
+from tfgen.zoo.saving import commanded, write_card
 
-__all__ = ["verify"]
+__all__ = ["remeasure", "verify"]
 
 
 def verify(
@@ -51,14 +54,50 @@ def verify(
     return [_compare(stored[metric], received[metric]) for metric in wanted]
 
 
+def remeasure(name: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+    """Computes all numbers of an entry anew and writes them and its card: for a new measure, or another processor.
+
+    Args:
+      name: a zoo name or an entry's folder.
+      progress: called as `progress(what, done, total)`.
+
+    Returns:
+      folder: the entry, its `metrics.json` and `README.md` replaced; the weights are what they were.
+
+    Raises:
+      FileNotFoundError: no such entry, or the data that a number is computed on is nowhere.
+      ValueError: `model.keras` has another sha256.
+
+    Example:
+      >>> import os, tempfile, tfgen
+      >>> folder = tfgen.zoo.save(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1), os.path.join(tempfile.mkdtemp(), "tiny"))
+      >>> tfgen.zoo.remeasure(folder) == folder
+      True
+    """
+    folder = locate(name)
+    model = load(folder)
+    recipe = read_recipe(folder) if (folder / "recipe.yaml").is_file() else None
+    numbers = measure(model, recipe.protocol() if recipe else None, progress=progress)
+    title = recipe["name"] if recipe else folder.resolve().name
+    content = {**read_metrics(folder, check=False), "metrics": commanded(numbers, title)}
+    aside = folder / f".{os.getpid()}-metrics.json"
+    try:
+        aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(aside, folder / "metrics.json")
+    finally:
+        aside.unlink(missing_ok=True)
+    write_card(folder)
+    return folder
+
+
 def _compare(stored: dict[str, Any], received: dict[str, Any]) -> dict[str, Any]:
     expected, value = np.asarray(stored["value"], np.float64), np.asarray(received["value"], np.float64)
     same_shape = expected.shape == value.shape
     difference = float(np.abs(expected - value).max()) if same_shape else float("inf")
     notes = [
         f"computed on another {key}: {received[key]}, not {stored[key]}"
-        for key in ("protocol", "split", "n", "seed", "data_sha256")
-        if stored[key] != received[key]
+        for key in ("protocol", "split", "n", "seed", "data_sha256", "extractor")
+        if stored.get(key) != received.get(key)
     ]
     return {
         "metric": stored["metric"],

@@ -1,0 +1,126 @@
+"""`tfgen evaluate`: measures a model, or a file of samples, and says with each number how it was computed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["run_evaluate"]
+
+_OPTIONS = ("data", "split", "view", "num_samples", "seed", "n")
+_NEIGHBOURS = 8  # samples in the picture of nearest training images
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Measures a model, or samples, and prints a table.
+
+    Args:
+      options: name, metrics, n, data, split, view, num_samples, seed, extractor, neighbours.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen.cli.show import Bar
+
+    given = {name: getattr(options, name) for name in _OPTIONS}
+    with Bar() as bar:
+        if options.name.endswith(".npy"):
+            numbers = _of_samples(options, given, bar)
+        else:
+            numbers = _of_model(options, given, bar)
+    _print(numbers)
+    return 0
+
+
+def _print(numbers: list[dict[str, Any]]) -> None:
+    from tfgen.cli.show import console, table
+    from tfgen.zoo.cards import format_value
+
+    rows, protocols = [], []
+    for number in numbers:
+        if number["kind"] == "pinned":
+            continue
+        if number["protocol"] not in protocols:
+            protocols.append(number["protocol"])
+        value = format_value(number["value"], 6)
+        if number.get("std") is not None:
+            value += f" (std {format_value(number['std'], 3)})"
+        seed = "" if number["seed"] is None else str(number["seed"])
+        place = [number["split"] or "", str(number["n"]), seed, str(protocols.index(number["protocol"]) + 1)]
+        rows.append([number["metric"], value, number["unit"], number["kind"], *place])
+    console().print(table(["metric", "value", "unit", "kind", "data", "n", "seed", "how"], rows))
+    for place, protocol in enumerate(protocols, 1):
+        print(f"{place}: {protocol}")
+    spaces = {(extractor["name"], extractor["sha256"]) for number in numbers if (extractor := number.get("extractor"))}
+    for name, sha256 in sorted(spaces):
+        print(f"features: {name}, sha256 {sha256}")
+
+
+def _of_model(options: argparse.Namespace, given: dict[str, Any], bar: Callable[..., None]) -> list[dict[str, Any]]:
+    from tfgen import zoo
+    from tfgen.cli.commands import load_model
+    from tfgen.zoo.classifiers import is_classifier
+    from tfgen.zoo.quality import Quality
+    from tfgen.zoo.saving import converted
+
+    if not options.name.endswith(".keras") and is_classifier(model := zoo.load(options.name)):
+        return zoo.measure(model, zoo.read_recipe(options.name).protocol().changed(**given), progress=bar)
+    model = converted(load_model(options.name))
+    protocol = _protocol(options.name, model).changed(**given)
+    if options.extractor is None and options.neighbours is None:
+        return zoo.measure(model, protocol, metrics=options.metrics, progress=bar)
+    return _with(Quality(protocol, model, extractor=_extractor(options), progress=bar), options)
+
+
+def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callable[..., None]) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from tfgen import zoo
+    from tfgen.zoo.quality import Quality
+
+    path = Path(options.name)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a .npy file of samples. Received: {path}, which is not there")
+    try:
+        samples = np.load(path)
+    except ValueError as error:
+        raise ValueError(f"Expected a .npy file of numbers. Received: {path}: {error}") from error
+    samples = samples[: options.n] if options.n else samples
+    view = "binarized" if samples.size and bool(np.isin(samples, (0, 1)).all()) else "8bit"
+    protocol = zoo.Protocol(data="fashion_mnist", view=view).changed(**{**given, "n": len(samples)})
+    return _with(Quality(protocol, samples, extractor=_extractor(options), progress=bar), options)
+
+
+def _extractor(options: argparse.Namespace) -> Any:
+    from tfgen import metrics
+
+    return metrics.load_extractor(options.extractor or metrics.CLASSIFIER)
+
+
+def _with(quality: Any, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measures samples by name, and draws them beside their nearest training images where that is asked for."""
+    known = [name for group in quality.names() for name in group]
+    unknown = sorted(set(options.metrics or []) - set(known))
+    if unknown:
+        raise ValueError(f"Expected --metrics among {', '.join(known)}. Received: {', '.join(unknown)}")
+    if options.neighbours is not None:
+        print(f"Wrote {quality.draw_neighbours(options.neighbours, _NEIGHBOURS)}")
+    numbers = []
+    for group in quality.names():
+        if options.metrics is None or set(group) & set(options.metrics):
+            numbers += list(quality.compute(group))
+    return [number for number in numbers if options.metrics is None or number["metric"] in options.metrics]
+
+
+def _protocol(name: str, model: Any) -> Any:
+    """The recipe's protocol where there is a recipe, else what suits the model."""
+    from tfgen import zoo
+    from tfgen.zoo.entries import locate
+
+    if not name.endswith(".keras") and (locate(name) / "recipe.yaml").is_file():
+        return zoo.read_recipe(name).protocol()
+    likelihood = getattr(model, "likelihood", None)
+    binary = likelihood is not None and likelihood.levels == 2 and likelihood.discrete
+    return zoo.Protocol(data="fashion_mnist", view="binarized" if binary else "8bit")

@@ -1,0 +1,131 @@
+"""The two rows that frame every table of sample measures: real training images, and noise."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgen import data, paths, random
+from tfgen.zoo.environment import hardware, versions
+from tfgen.zoo.measures import Progress
+from tfgen.zoo.numbers import check_number
+from tfgen.zoo.protocols import Protocol
+from tfgen.zoo.quality import Quality
+
+__all__ = ["FRAMES", "VIEWS", "frame_images", "measure_frames", "read_frames", "write_frames"]
+
+FRAMES = {
+    "floor": "10,000 training images",
+    "ceiling": "noise with the pixel means",
+}
+"""What no model should be far below, and what every model must be far above."""
+
+VIEWS = ("8bit", "binarized")
+
+_FILE = "frames.json"
+_DATA = "fashion_mnist"
+
+
+def frame_images(frame: str, protocol: Protocol) -> np.ndarray:
+    """Makes the images of a frame.
+
+    Args:
+      frame: "floor": the first `protocol.n` training images in the protocol's view; "ceiling": zeros and ones, each pixel
+        drawn independently with its mean over the training images as probability, row i by `row_seeds(seed, n)[i]`.
+      protocol: data, view, n and seed.
+
+    Returns:
+      images: (n, height, width, channels) float32 in [0, 1].
+
+    Raises:
+      ValueError: no such frame.
+
+    Example:
+      >>> from tfgen.zoo import Protocol
+      >>> from tfgen.zoo.frames import frame_images
+      >>> frame_images("ceiling", Protocol(data="fashion_mnist_small", n=5)).shape
+      (5, 28, 28, 1)
+    """
+    if frame == "floor":
+        return protocol.changed(split=f"train[:{protocol.n}]").read()[0]
+    if frame != "ceiling":
+        raise ValueError(f"Expected `frame` among {', '.join(FRAMES)}. Received: frame={frame!r}")
+    means = data.arrays(protocol.data, "train")[0].mean(0, dtype=np.float64) / 255.0
+    seeds = random.row_seeds(protocol.seed, protocol.n)
+    rows = [np.broadcast_to(means.astype(np.float32), (len(part), *means.shape)) for part in np.array_split(seeds, 10)]
+    parts = zip(rows, np.array_split(seeds, 10), strict=True)
+    return np.concatenate([data.binarize(images, part).numpy() for images, part in parts if len(part)])
+
+
+def measure_frames(protocol: Protocol | None = None, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Measures both frames in both views.
+
+    Args:
+      protocol: data, split, n and seed; None for 10 000 images against the test set of Fashion-MNIST.
+      progress: called as `progress(what, done, total)`.
+
+    Returns:
+      content: view -> frame -> numbers, as `tfgen.zoo.measure` returns them.
+
+    Raises:
+      FileNotFoundError: the data or the extractor is nowhere.
+    """
+    protocol = protocol or Protocol(data=_DATA)
+    stamp = {"hardware": hardware(), "versions": versions(), "command": "tfgen scoreboard --frames"}
+    content: dict[str, Any] = {}
+    for view in VIEWS:
+        seen, shared = protocol.changed(view=view), {}
+        content[view] = {}
+        for frame in FRAMES:
+            quality = Quality(seen, frame_images(frame, seen), progress=progress)
+            quality.__dict__.update(shared)  # the split's and the training images' features serve both frames
+            numbers = [number for group in quality.names() for number in quality.compute(group)]
+            shared = {name: quality.__dict__[name] for name in ("reference", "real_features", "training_features")}
+            content[view][frame] = [{**number, **stamp} for number in numbers]
+    return content
+
+
+def write_frames(content: dict[str, Any], path: str | os.PathLike[str] | None = None) -> Path:
+    """Writes the frames' numbers.
+
+    Args:
+      content: what `measure_frames` returned.
+      path: a JSON file; None for the zoo's.
+
+    Returns:
+      path: the file.
+    """
+    target = Path(path) if path is not None else paths.zoo_folder() / _FILE
+    aside = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
+
+
+def read_frames(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Reads the frames' numbers.
+
+    Args:
+      path: a JSON file; None for the zoo's.
+
+    Returns:
+      content: view -> frame -> numbers.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: a number without its protocol, or of another feature space than the frozen one.
+    """
+    target = Path(path) if path is not None else paths.zoo_folder() / _FILE
+    if not target.is_file():
+        raise FileNotFoundError(f"Expected the frames' numbers, which `tfgen scoreboard --frames` writes. Received: {target}")
+    content = json.loads(target.read_text(encoding="utf-8"))
+    for number in (number for frames in content.values() for numbers in frames.values() for number in numbers):
+        check_number(number, str(target))
+    return content
