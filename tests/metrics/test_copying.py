@@ -91,9 +91,17 @@ def test_lloyds_fixed_point_is_that_of_scipy(monkeypatch):
     np.testing.assert_array_equal(labels, assigned)
     squares = ((rows[:, None] - centres) ** 2).sum(-1)
     monkeypatch.setattr("tfgen.metrics._clusters._CHUNK", 40)
-    cells, nearest = nearest_centres(rows, centres)
-    np.testing.assert_array_equal(cells, squares.argmin(1))
-    np.testing.assert_allclose(nearest, squares.min(1))
+    np.testing.assert_array_equal(nearest_centres(rows, centres), squares.argmin(1))
+    np.testing.assert_array_equal(k_means(rows, 7, seed=1)[1], assigned)
+
+
+def test_an_empty_cell_starts_again(monkeypatch):
+    rows = np.array([[0.0], [1.0], [10.0], [11.0]])
+    far = np.array([[0.0], [10.0], [500.0]])  # nothing is nearest to the last
+    monkeypatch.setattr("tfgen.metrics._clusters._first_centres", lambda *_: far.copy())
+    centres, assigned = k_means(rows, 3)
+    assert np.bincount(assigned, minlength=3).all()
+    np.testing.assert_allclose(centres[:, 0], [rows[assigned == cell].mean() for cell in range(3)])
 
 
 def test_first_centres_are_different_rows_drawn_by_squared_distance():
@@ -138,7 +146,7 @@ def test_the_statistic_is_the_weighted_mean_of_the_cells():
     generated = np.concatenate([clouds(300, 2)[0], train[:100]])
     found = data_copying_statistic(train, test, generated, cells=4, seed=5)
     centres, _ = k_means(train, 4, seed=5)
-    (train_cells, test_cells, generated_cells) = (nearest_centres(rows, centres)[0] for rows in (train, test, generated))
+    (train_cells, test_cells, generated_cells) = (nearest_centres(rows, centres) for rows in (train, test, generated))
     z = []
     for cell in range(4):
         tree = cKDTree(train[train_cells == cell].astype(np.float64))

@@ -8,11 +8,11 @@ from tfgen.random import MAX_SEED, row_seeds
 
 __all__ = ["k_means", "nearest_centres"]
 
-_CHUNK = 2**22  # distances at once
+_CHUNK = 2**20  # numbers at once: 8 MiB stay in the cache
 _ITERATIONS = 100
 
 
-def nearest_centres(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_centres(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Assigns each row to the nearest centre, the first of equally near ones.
 
     Args:
@@ -21,17 +21,12 @@ def nearest_centres(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, 
 
     Returns:
       cells: (n,) int64.
-      squares: (n,) float64, squared distances to them.
     """
-    cells, squares = np.empty(len(rows), np.int64), np.empty(len(rows))
-    step = max(1, _CHUNK // (len(centres) + rows.shape[1]))
+    cells = np.empty(len(rows), np.int64)
     norms = (centres**2).sum(1)
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        block = rows[part].astype(np.float64)
-        cells[part] = (norms - 2.0 * block @ centres.T).argmin(1)  # |x|^2 is the same for all centres
-        squares[part] = ((block - centres[cells[part]]) ** 2).sum(1)
-    return cells, squares
+    for part in _parts(rows):
+        cells[part] = (norms - 2.0 * (rows[part].astype(np.float64) @ centres.T)).argmin(1)  # |x|^2 is the same for all
+    return cells
 
 
 def k_means(rows: np.ndarray, cells: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -50,17 +45,18 @@ def k_means(rows: np.ndarray, cells: int, *, seed: int = 0) -> tuple[np.ndarray,
       ValueError: there are fewer different rows than cells.
     """
     centres = _first_centres(rows, cells, row_seeds(seed, cells) / (MAX_SEED + 1))
-    assigned, squares = nearest_centres(rows, centres)
+    assigned = nearest_centres(rows, centres)
     for _ in range(_ITERATIONS):
+        counts = np.bincount(assigned, minlength=cells)
+        if not counts.all():  # an empty cell starts again at the row that is worst off
+            squares = _squares(rows, centres[assigned])
         for cell in range(cells):
-            members = assigned == cell
-            if members.any():
-                centres[cell] = rows[members].mean(0, dtype=np.float64)
-            else:  # an empty cell starts again at the row that is worst off
+            if counts[cell]:
+                centres[cell] = rows[assigned == cell].mean(0, dtype=np.float64)
+            else:
                 worst = squares.argmax()
                 centres[cell], squares[worst] = rows[worst], 0.0
-        before = assigned
-        assigned, squares = nearest_centres(rows, centres)
+        before, assigned = assigned, nearest_centres(rows, centres)
         if (assigned == before).all():
             break
     return centres, assigned
@@ -71,7 +67,7 @@ def _first_centres(rows: np.ndarray, cells: int, uniforms: np.ndarray) -> np.nda
     chosen = [int(uniforms[0] * len(rows))]
     squares = np.full(len(rows), np.inf)
     for uniform in uniforms[1:]:
-        squares = np.minimum(squares, nearest_centres(rows, rows[chosen[-1:]].astype(np.float64))[1])
+        squares = np.minimum(squares, _squares(rows, rows[chosen[-1]]))
         cumulated = np.cumsum(squares)
         if not cumulated[-1] > 0:
             raise ValueError(
@@ -80,3 +76,18 @@ def _first_centres(rows: np.ndarray, cells: int, uniforms: np.ndarray) -> np.nda
         found = np.searchsorted(cumulated, uniform * cumulated[-1], side="right")
         chosen.append(int(min(found, np.flatnonzero(squares)[-1])))
     return rows[chosen].astype(np.float64)
+
+
+def _squares(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Computes squared distances of rows to one other row, or to one each, from differences: 0 for equal rows."""
+    squares = np.empty(len(rows))
+    others = np.broadcast_to(others, rows.shape)
+    for part in _parts(rows):
+        squares[part] = ((rows[part].astype(np.float64) - others[part]) ** 2).sum(1)
+    return squares
+
+
+def _parts(rows: np.ndarray) -> list[slice]:
+    """Cuts rows so that a float64 copy of a part stays small."""
+    step = max(1, _CHUNK // rows.shape[1])
+    return [slice(start, start + step) for start in range(0, len(rows), step)]

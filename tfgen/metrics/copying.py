@@ -191,7 +191,7 @@ def data_copying_statistic(
     if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or not 1 <= cells <= len(train):
         raise ValueError(f"Expected `cells` from 1 to the {len(train)} training rows. Received: cells={cells!r}")
     centres, train_cells = k_means(train, int(cells), seed=seed)
-    test_cells, generated_cells = (nearest_centres(rows, centres)[0] for rows in (test, generated))
+    test_cells, generated_cells = (nearest_centres(rows, centres) for rows in (test, generated))
     counts = [np.bincount(assigned, minlength=cells) for assigned in (train_cells, test_cells, generated_cells)]
     empty = np.flatnonzero((counts[0] == 0) | (counts[1] == 0))
     if len(empty):
