@@ -27,6 +27,20 @@ def causal_network() -> keras.Model:
     return keras.Model(image, CausalConv2D(1, 1)(hidden))
 
 
+def gated(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfgen.GatedPixelCNN:
+    """A small Gated PixelCNN."""
+    return tfgen.GatedPixelCNN(image_shape, **{"filters": 4, "blocks": 1, "kernel_size": 3, **arguments})
+
+
+def conditional_causal_network() -> keras.Model:
+    """A causal network of a user's own that takes labels."""
+    image, label = keras.Input((5, 4, 1)), keras.Input((), dtype="int64")
+    hidden = CausalConv2D(4, 5, mask="A")(image)
+    classes = keras.layers.Reshape((1, 1, 4))(keras.layers.Embedding(3, 4)(label))
+    hidden = keras.layers.Activation("tanh")(keras.layers.Add()([hidden, classes]))
+    return keras.Model([image, label], CausalConv2D(1, 1)(hidden))
+
+
 def vae(image_shape: tuple[int, int, int] = (6, 5, 1), **arguments: Any) -> tfgen.VAE:
     """A small VAE with dense networks."""
     return tfgen.VAE(image_shape, **{"latent_dim": 3, "network": "mlp", "width": 6, **arguments})
@@ -55,6 +69,16 @@ def gan(image_shape: tuple[int, int, int] = (8, 6, 1), **arguments: Any) -> tfge
     return tfgen.GAN(image_shape, **{"latent_dim": 4, "width": 2, **arguments})
 
 
+def nade(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfgen.NADE:
+    """A small NADE."""
+    return tfgen.NADE(image_shape, **{"hidden": 5, **arguments})
+
+
+def made(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfgen.MADE:
+    """A small MADE with three orders."""
+    return tfgen.MADE(image_shape, **{"hidden": (7, 6), "ordering": "random", "num_masks": 3, **arguments})
+
+
 NETWORKS = ("sizes", "own_networks", "run_eagerly", "jit_compile", "seeds_eager_and_compiled", "summary")
 TRAINING = ("fit_from_datasets", "validation", "steps_per_epoch", "steps_per_execution", "stock_callbacks", "terminate_on_nan")
 NUMBERS = ("mixed_float16", "replicas", "averages", "weights_of_rows")
@@ -64,6 +88,8 @@ def as_in(family: str, *lines: str) -> dict[str, str]:
     """The exemptions of a variant: lines in which what makes it a variant has no part."""
     return {line: f"The variant has no part in it, and `{family}` keeps it." for line in (*NETWORKS, *TRAINING, *lines)}
 
+
+_OWN_MASKS = "Its one layout of weights is the model; PixelCNN takes any causal network of a user's own."
 
 CASES = [
     Case(
@@ -77,6 +103,49 @@ CASES = [
         "pixelcnn-256-colour",
         lambda **overrides: pixelcnn((4, 3, 3), likelihood="categorical", dilations=(1, 2), blocks=2, **overrides),
         exempt=as_in("pixelcnn-binary"),
+    ),
+    Case(
+        "gated-pixelcnn-binary-dropout",
+        lambda **overrides: gated(dropout=0.25, **overrides),
+        levels=2,
+        sizes=[lambda: gated((9, 7, 3)), lambda: gated((20, 20, 1))],
+        own_networks=lambda: tfgen.GatedPixelCNN((6, 5, 1), network=causal_network()),
+    ),
+    Case(
+        "gated-pixelcnn-class-conditional",
+        lambda **overrides: gated(num_classes=3, **overrides),
+        levels=2,
+        num_classes=3,
+        own_networks=lambda: tfgen.GatedPixelCNN((5, 4, 1), num_classes=3, network=conditional_causal_network()),
+        exempt={"sizes": "Labels have no part in it, and `gated-pixelcnn-binary-dropout` keeps it."},
+    ),
+    Case(
+        "fvbn-binary",
+        lambda **overrides: tfgen.FVBN((5, 4, 1), **overrides),
+        levels=2,
+        sizes=[lambda: tfgen.FVBN((9, 7, 3)), lambda: tfgen.FVBN((1, 67, 1), ordering="random")],
+        exempt={"own_networks": _OWN_MASKS},
+    ),
+    Case(
+        "nade-binary",
+        nade,
+        levels=2,
+        sizes=[lambda: nade((9, 7, 3)), lambda: nade((20, 20, 1), ordering="random")],
+        exempt={"own_networks": _OWN_MASKS},
+    ),
+    Case(
+        "made-binary-three-orders",
+        made,
+        levels=2,
+        sizes=[lambda: made((9, 7, 3)), lambda: made((20, 20, 1))],
+        exempt={"own_networks": _OWN_MASKS},
+    ),
+    Case(
+        "made-256-colour",
+        lambda **overrides: made(
+            (3, 2, 3), **{"likelihood": "categorical", "hidden": (6,), "ordering": "raster", "num_masks": 1, **overrides}
+        ),
+        exempt=as_in("made-binary-three-orders"),
     ),
     Case(
         "vae-convolutional",

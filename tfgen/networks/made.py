@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.networks.ordered import OrderedNetwork, draw_integers, draw_orderings
+from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_integers, draw_orderings
 
 __all__ = ["MADENetwork"]
 
@@ -139,10 +139,10 @@ class MADENetwork(OrderedNetwork):
             kernel = tf.cast(tf.convert_to_tensor(kernel), below.dtype) * tf.cast(own[:, None] >= seen, below.dtype)
             layers.append(self.activation(tf.matmul(below, kernel, transpose_b=True) + tf.cast(bias, below.dtype)))
         layers[0] = x
-        y = tf.reshape(tf.convert_to_tensor(self.output_bias), (-1,))
+        y = tf.reshape(as_float32(self.output_bias), (-1,))
         for layer, kernel in self._last_kernels():  # float32 in every precision: outputs are log-odds and the like
             visible = tf.cast(degrees[0][:, None] > degrees[layer], tf.float32)
-            kernel = tf.reshape(tf.convert_to_tensor(kernel) * visible[:, None], (self.size * self.num_parameters, -1))
+            kernel = tf.reshape(as_float32(kernel) * visible[:, None], (self.size * self.num_parameters, -1))
             y += tf.matmul(tf.cast(layers[layer], tf.float32), kernel, transpose_b=True)
         return y
 
@@ -162,15 +162,15 @@ class MADENetwork(OrderedNetwork):
         for layer, (table, starts, width) in enumerate(self._windows):
             window = tf.slice(tf.constant(table)[ordering], [tf.constant(starts)[ordering, block]], [width])
             degree = tf.gather(tf.constant(self.degrees[layer + 1])[ordering], window)
-            rows = tf.gather(tf.convert_to_tensor(self.kernels[layer]), window)
-            bias = tf.gather(tf.convert_to_tensor(self.biases[layer]), window)[:, None]
+            rows = tf.gather(as_float32(self.kernels[layer]), window)
+            bias = tf.gather(as_float32(self.biases[layer]), window)[:, None]
             visible = (degree[:, None] >= degrees[-1]) & new[-1]
             inside = tf.gather(rows, units[-1], axis=1) * tf.cast(visible, tf.float32)
             hidden.append((tf.matmul(rows, state[layer]) + bias, inside))
             units, degrees, new = [*units, window], [*degrees, degree], [*new, degree > first]
-        base, last = tf.reshape(tf.gather(tf.convert_to_tensor(self.output_bias), positions), (-1, 1)), []
+        base, last = tf.reshape(tf.gather(as_float32(self.output_bias), positions), (-1, 1)), []
         for layer, kernel in self._last_kernels():
-            rows = tf.gather(tf.convert_to_tensor(kernel), positions)  # (block_size, num_parameters, units of the layer)
+            rows = tf.gather(as_float32(kernel), positions)  # (block_size, num_parameters, units of the layer)
             base += tf.matmul(tf.reshape(rows, (-1, rows.shape[-1])), state[layer])
             visible = (degrees[0][:, None] > degrees[layer]) & new[layer]
             inside = tf.gather(rows, units[layer], axis=2) * tf.cast(visible, tf.float32)[:, None]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.networks.ordered import OrderedNetwork, draw_orderings
+from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_orderings
 
 __all__ = ["NADENetwork"]
 
@@ -82,8 +82,8 @@ class NADENetwork(OrderedNetwork):
         x = tf.transpose(x)
         if self.ordering != "raster":
             x = tf.gather(x, self.order(ordering))
-        kernel, bias, output_kernel = (tf.convert_to_tensor(weight) for weight in (self.kernel, self.bias, self.output_kernel))
-        y = _recurrence(x, kernel, bias, output_kernel, self.activation) + tf.convert_to_tensor(self.output_bias)[:, None]
+        kernel, bias, output_kernel = (as_float32(weight) for weight in (self.kernel, self.bias, self.output_kernel))
+        y = _recurrence(x, kernel, bias, output_kernel, self.activation) + as_float32(self.output_bias)[:, None]
         if self.ordering != "raster":
             y = tf.gather(y, np.argsort(self.orderings[0]))
         return tf.reshape(tf.transpose(y, (1, 0, 2)), (-1, self.size * self.num_parameters))
@@ -92,13 +92,13 @@ class NADENetwork(OrderedNetwork):
 
     def initial_state(self, batch: tf.Tensor) -> tf.Tensor:
         """Makes the hidden layer's sum before any value is known, (hidden, batch)."""
-        return tf.tile(tf.convert_to_tensor(self.bias)[:, None], (1, batch))
+        return tf.tile(as_float32(self.bias)[:, None], (1, batch))
 
     def start_block(self, state: tf.Tensor, block: tf.Tensor, ordering: tf.Tensor | int) -> dict[str, tf.Tensor]:
         del ordering  # weights lie in the order of drawing
-        outputs = tf.matmul(tf.convert_to_tensor(self.output_kernel)[block], self.activation(state))
-        outputs += tf.convert_to_tensor(self.output_bias)[block][:, None]
-        return {"outputs": tf.transpose(outputs)[None], "column": tf.convert_to_tensor(self.kernel)[block]}
+        outputs = tf.matmul(as_float32(self.output_kernel)[block], self.activation(state))
+        outputs += as_float32(self.output_bias)[block][:, None]
+        return {"outputs": tf.transpose(outputs)[None], "column": as_float32(self.kernel)[block]}
 
     def block_outputs(self, values: tf.Tensor, context: dict[str, tf.Tensor]) -> tf.Tensor:
         return context["outputs"]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfgen import random
 
-__all__ = ["OrderedNetwork", "draw_integers", "draw_orderings"]
+__all__ = ["OrderedNetwork", "as_float32", "draw_integers", "draw_orderings"]
 
 
 def draw_orderings(ordering: str, size: int, *, count: int = 1, seed: int = 0) -> np.ndarray:
@@ -63,6 +63,24 @@ def draw_integers(low: int, high: int, size: int, *, seed: int) -> np.ndarray:
       [2, 2, 2]
     """
     return (low + random.row_seeds(seed, size) % (high - low + 1)).astype(np.int32)
+
+
+def as_float32(weight: Any) -> tf.Tensor:
+    """Reads a weight in float32, also where a model of half precision, which is running, would have it cast.
+
+    Args:
+      weight: a Keras variable.
+
+    Returns:
+      values: float32, of the weight's shape.
+
+    Example:
+      >>> import keras
+      >>> from tfgen.networks.ordered import as_float32
+      >>> as_float32(keras.Variable([1.0, 2.0])).numpy().tolist()
+      [1.0, 2.0]
+    """
+    return tf.cast(tf.convert_to_tensor(weight), tf.float32)
 
 
 def _block_size(size: int, wanted: int) -> int:
