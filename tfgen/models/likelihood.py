@@ -13,6 +13,7 @@ from tfgen import data
 from tfgen.distributions import Likelihood
 from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models.base import GenerativeModel
+from tfgen.models.optimizers import gradient_norms
 
 __all__ = ["LikelihoodModel", "nats_to_bits_per_dim"]
 
@@ -58,6 +59,14 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         self._advance()
         return self._track(self._complete_metrics(values), sample_weight)
+
+    def _probe(self, x: tf.Tensor, seeds: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Measures a batch as a training step would see it, and takes no step; the `Doctor` sets back the batch statistics."""
+        with tf.GradientTape() as tape:
+            values = self._per_example(x, seeds, True, **conditions)
+            loss = tf.reduce_mean(values["loss"])
+        means = {name: tf.reduce_mean(value) for name, value in values.items()}
+        return {**means, "gradients": gradient_norms(tape, loss, self.optimizer, self.trainable_variables)}
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

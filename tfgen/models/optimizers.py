@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["OptimizerGroup", "check_optimizer", "loss_scaled"]
+__all__ = ["OptimizerGroup", "check_optimizer", "gradient_norms", "loss_scaled"]
 
 
 def check_optimizer(optimizer: Any, name: str) -> Any:
@@ -52,6 +52,26 @@ def loss_scaled(optimizer: Any, policy: Any) -> Any:
     if policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer
     return keras.optimizers.LossScaleOptimizer(optimizer, name=f"loss_scaled_{optimizer.name}")
+
+
+def gradient_norms(tape: tf.GradientTape, loss: tf.Tensor, optimizer: Any, variables: list[Any]) -> tf.Tensor:
+    """Measures the Euclidean length of a loss's gradient in each variable, scaled up in float16 as training scales it.
+
+    Args:
+      tape: has watched the loss being computed.
+      loss: a scalar.
+      optimizer: the optimizer that trains the variables.
+      variables: trainable variables.
+
+    Returns:
+      norms: (len(variables),) float32; 0 where the loss does not depend on a variable.
+    """
+    scale = optimizer.scale_loss(tf.ones(()))
+    norms = tf.zeros((0,))
+    for gradient in tape.gradient(loss, variables, output_gradients=scale):
+        norm = tf.zeros(()) if gradient is None else tf.norm(tf.convert_to_tensor(gradient))
+        norms = tf.concat([norms, tf.cast(norm, tf.float32)[None]], 0)
+    return norms / scale
 
 
 class OptimizerGroup:

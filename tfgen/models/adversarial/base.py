@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgen import random
 from tfgen.models import configuration, signatures
 from tfgen.models.base import GenerativeModel
-from tfgen.models.optimizers import OptimizerGroup, check_optimizer, loss_scaled
+from tfgen.models.optimizers import OptimizerGroup, check_optimizer, gradient_norms, loss_scaled
 from tfgen.models.signatures import Signature
 from tfgen.objectives import AdversarialObjective
 
@@ -141,6 +141,26 @@ class AdversarialModel(GenerativeModel, abc.ABC):
         logits = self._logits(tf.concat([real, tf.cast(generated, real.dtype)], 0), True)
         first, second = tf.split(logits, 2)
         return first, second
+
+    def _probe(self, x: tf.Tensor, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Measures the game on a batch as a training step would see it, and takes no step; the `Doctor` sets back the statistics."""
+        found: dict[str, tf.Tensor] = {}
+        with tf.GradientTape(persistent=True) as tape:
+            generated = self.generator(self._latents(seeds), training=True)
+            found["real_logits"], found["generated_logits"] = self._judge(x, generated)
+            losses = {
+                "generator": self.objective_pair.generator(found["generated_logits"]),
+                "discriminator": self.objective_pair.discriminator(found["real_logits"], found["generated_logits"]),
+            }
+            means = {player: tf.reduce_mean(values) for player, values in losses.items()}
+        for player, loss in means.items():
+            variables = getattr(self, player).trainable_variables
+            found[f"{player}_loss"] = loss
+            found[f"{player}_gradients"] = gradient_norms(tape, loss, getattr(self, f"{player}_optimizer"), variables)
+        # what the discriminator pays when it cannot tell, and whether it can gain without bound
+        found["chance_loss"] = self.objective_pair.discriminator(tf.zeros(1), tf.zeros(1))[0]
+        found["least_loss"] = self.objective_pair.discriminator(tf.fill((1,), 50.0), tf.fill((1,), -50.0))[0]
+        return found
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         real, _, mask = keras.utils.unpack_x_y_sample_weight(data)

@@ -114,6 +114,9 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
             values["bits_per_dim"] = nats_to_bits_per_dim(-values["elbo"], self.event_shape)
         return values
 
+    def _probe(self, x: tf.Tensor, seeds: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {**super()._probe(x, seeds, **conditions), "posterior_loc": self._posterior(x, True, **conditions)[0]}
+
     # ---- public bounds ----
 
     def elbo(self, x: Any, seed: int | Sequence[int] | None = None, batch_size: int = 256) -> np.ndarray:
