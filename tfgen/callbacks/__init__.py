@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tfgen.callbacks.checkpoint import Checkpoint
+from tfgen.callbacks.doctor import Doctor
+from tfgen.callbacks.findings import DoctorError, DoctorWarning, Finding, Thresholds
 from tfgen.callbacks.progress import Progress
 from tfgen.callbacks.samples import Samples
 
-__all__ = ["Checkpoint", "Progress", "Samples"]
+__all__ = ["Checkpoint", "Doctor", "DoctorError", "DoctorWarning", "Finding", "Progress", "Samples", "Thresholds"]
