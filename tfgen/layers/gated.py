@@ -177,7 +177,8 @@ class GatedBlock(keras.layers.Layer):
         if label is None:
             return 0.0, 0.0
         # a product, as the gradient of a lookup is a sparse one that replicas cannot add up
-        table = tf.matmul(tf.one_hot(label, self.num_classes), tf.convert_to_tensor(self.classes))
+        classes = tf.convert_to_tensor(self.classes)
+        table = tf.matmul(tf.one_hot(label, self.num_classes, dtype=classes.dtype), classes)
         return tuple(tf.split(tf.cast(table, dtype), 2, axis=-1))  # type: ignore[return-value]
 
     def call(

@@ -166,6 +166,12 @@ class Bench:
         arguments = {"x": self.x, "y": self.y, "batch_size": BATCH, "verbose": 0, "return_dict": True, **keywords}
         return model.evaluate(**arguments)
 
+    def predict(self, model: Any, x: Any = None, **keywords: Any) -> Any:
+        """Predicts from the case's data, or from other rows, with as many labels where the model is conditional."""
+        x = self.x if x is None else x
+        labels = {} if self.y is None else {"y": self.case.labels(len(x))}
+        return model.predict(x, **{"batch_size": BATCH, "verbose": 0, **labels, **keywords})
+
     def fitted(self, epochs: int) -> State:
         """Returns the state after so many uninterrupted epochs."""
         if epochs not in self._fitted:

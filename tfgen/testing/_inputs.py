@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.testing._bench import BATCH, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
+from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
 from tfgen.testing._lines import line
 
 
@@ -73,8 +73,9 @@ def bad_input(bench: Bench) -> None:
     model = bench.fresh()
     before = state_of(model)
     methods = {"fit": lambda x: bench.fit(model, x=x), "evaluate": lambda x: bench.evaluate(model, x=x)}
-    methods["predict"] = lambda x: model.predict(x, verbose=0)
-    methods |= {name: getattr(model, name) for name in bench.densities()}
+    labels = bench.label(ROWS)
+    methods["predict"] = lambda x: model.predict(x, verbose=0, y=bench.y)
+    methods |= {name: lambda x, name=name: getattr(model, name)(x, **labels) for name in bench.densities()}
     for what, x in _spoilt(bench.x).items():
         for name, method in methods.items():
             text = refuses(lambda method=method, x=x: method(x), f"{name} on {what}")
@@ -114,5 +115,11 @@ def bad_labels(bench: Bench) -> None:
     for what, y in wrong.items():
         refuses(lambda y=y: bench.fit(model, x=x, y=y), f"fit with labels: {what}")
         refuses(lambda y=y: bench.evaluate(model, x=x, y=y), f"evaluate with labels: {what}")
-    dataset = tf.data.Dataset.from_tensor_slices((x, np.full(BATCH, classes))).batch(BATCH)
-    refuses(lambda: model.fit(dataset, verbose=0), "a dataset with a class too many")
+        refuses(lambda y=y: model.predict(x, verbose=0, y=y), f"predict with labels: {what}")
+        refuses(lambda y=y: model.sample(BATCH, seed=0, label=y), f"sample with labels: {what}")
+        for name in bench.densities():
+            refuses(lambda y=y, name=name: getattr(model, name)(x, label=y), f"{name} with labels: {what}")
+    for what, parts in {"a class too many": (x, np.full(BATCH, classes)), "no labels": (x,)}.items():
+        dataset = bench.dataset(*parts)
+        for method in (model.fit, model.evaluate, model.predict):
+            refuses(lambda method=method, dataset=dataset: method(dataset, verbose=0), f"a dataset with {what}")

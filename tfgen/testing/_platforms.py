@@ -49,7 +49,7 @@ def _half_precision(bench: Bench, model: Any, tolerance: float) -> None:
         expect(keras.backend.standardize_dtype(variable.dtype) == "float32", f"{variable.path} is {variable.dtype}")
     drawn = model.sample(3, seed=0, **bench.label(3))
     expect(drawn.dtype == np.float32 and np.isfinite(drawn).all(), f"samples are {drawn.dtype}")
-    for values in keras.tree.flatten(model.predict(bench.x, batch_size=BATCH, verbose=0)):
+    for values in keras.tree.flatten(bench.predict(model)):
         expect(values.dtype == np.float32, f"predict returned {values.dtype}")
     close(bench.evaluate(model), bench.evaluate(reference), tolerance, "metrics in half precision")
     for name in bench.densities():
@@ -129,7 +129,7 @@ def replicas(bench: Bench) -> None:
     set_weights(model, reference)
     close(model.sample(3, seed=0, **bench.label(3)), reference.sample(3, seed=0, **bench.label(3)), 1e-5, "samples")
     close(bench.evaluate(model, **part), bench.evaluate(reference, **part), 1e-5, "evaluate with a short last batch")
-    outputs = [m.predict(part["x"], batch_size=BATCH, verbose=0) for m in (model, reference)]
+    outputs = [bench.predict(m, part["x"]) for m in (model, reference)]
     close(outputs[0], outputs[1], 1e-4, "predict with a short last batch")
     refuses(lambda: bench.fit(model, batch_size=3), "batches that do not divide among the replicas")
     for setting in ({"jit_compile": True}, {"steps_per_execution": 2}):

@@ -107,12 +107,12 @@ def predict(bench: Bench) -> None:
     """`predict` returns one finite row for each row, whatever the batch size, labels or not, and changes nothing."""
     model = bench.trained()
     before = state_of(model)
-    outputs = model.predict(bench.x, batch_size=BATCH, verbose=0)
+    outputs = bench.predict(model)
     for values in keras.tree.flatten(outputs):
         expect(
             len(values) == ROWS and np.isfinite(values).all(), f"predict returned shape {values.shape}, or values not finite"
         )
-    close(model.predict(bench.x, batch_size=5, verbose=0), outputs, 1e-4, "predict with another batch size")
+    close(bench.predict(model, batch_size=5), outputs, 1e-4, "predict with another batch size")
     labelled = bench.dataset(bench.x, bench.case.labels(ROWS))
     close(model.predict(labelled, verbose=0), outputs, 1e-4, "predict on a dataset with labels")
     same(state_of(model), before, "predict changed the model")
@@ -126,7 +126,7 @@ def observers(bench: Bench) -> None:
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if batch == 1:
                 self.model.sample(2, seed=None, **bench.label(2))
-                self.model.predict(bench.x[:3], verbose=0)
+                bench.predict(self.model, bench.x[:3])
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             bench.evaluate(self.model)
