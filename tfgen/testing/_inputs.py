@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfgen.testing._bench import BATCH, ROWS, Bench, close, expect, optimizers, refuses, same, set_state, state_of, to_array
 from tfgen.testing._lines import line
