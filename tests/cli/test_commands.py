@@ -231,7 +231,7 @@ def test_verify_updates_a_card(entry: Path, folder: Path, capsys: Captured):
     content["metrics"][0]["value"] += 1.0
     (copied / "metrics.json").write_text(json.dumps(content))
     assert main(["verify", str(copied), "--metrics", "elbo"]) == 1
-    assert "--update" in _refused(capsys, "verify", str(copied), "--metrics", "elbo", "--update")
+    assert "Expected `metrics` among elbo" in _refused(capsys, "verify", str(copied), "--metrics", "nll", "--update")
     assert main(["verify", str(copied), "--update"]) == 0
     assert (copied / "metrics.json").read_text() == text
 

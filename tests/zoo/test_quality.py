@@ -140,6 +140,33 @@ def test_classes_need_an_extractor_with_classes():
         list(Quality(PROTOCOL, Conditional(), extractor=EXTRACTOR).conditional())
 
 
+def test_modes_of_points_are_counted():
+    points, _ = data.ring().draw(2500, seed=3)
+    points = points[np.hypot(points[:, 0] - 1, points[:, 1]) > 0.2]  # the first mode is left out
+    quality = Quality(Protocol(data="ring"), points)
+    assert quality.names() == [("modes_covered", "high_quality_share", "mode_kl")]
+    covered, share, divergence = quality.compute(quality.names()[0])
+    assert (covered["value"], covered["n"], "of 8" in covered["protocol"]) == (7, len(points), True)
+    assert 0.97 < share["value"] <= 1.0  # exp(-9 / 2) of a Gaussian's points lie farther out
+    assert divergence["value"] == pytest.approx(np.log(8 / 7), abs=0.01)
+
+
+def test_modes_of_stacks_are_counted():
+    def bright(images: Any) -> Any:
+        mean = keras.ops.mean(images, axis=(1, 2, 3))[:, None]
+        return mean, keras.ops.concatenate([50.0 * (mean - 0.5), *[0.0 * mean - 99.0 * (k > 1) for k in range(1, 10)]], 1)
+
+    extractor = metrics.Extractor(bright, name="bright or dark", has_classes=True)
+    stacks = np.broadcast_to(np.array([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1]])[:, None, None], (2, 28, 28, 3))
+    quality = Quality(Protocol(data="stacked_fashion_mnist"), stacks, extractor=extractor)
+    covered, divergence = quality.compute(quality.names()[0])
+    assert (covered["value"], "of 1000" in covered["protocol"]) == (2, True)
+    assert divergence["value"] == pytest.approx(np.log(1000 / 2))
+    assert covered["extractor"]["name"] == "bright or dark"
+    with pytest.raises(ValueError, match=r"Expected stacks \(n, height, width, 3\)"):
+        list(Quality(Protocol(data="stacked_fashion_mnist"), stacks[..., :1], extractor=extractor).modes())
+
+
 def test_neighbours_are_drawn(tmp_path: Path):
     quality = Quality(PROTOCOL, Drawing(), extractor=EXTRACTOR)
     assert quality.draw_neighbours(tmp_path / "x.png", rows=3, k=2).read_bytes().startswith(b"\x89PNG")

@@ -124,6 +124,20 @@ def test_the_zoos_numbers_have_their_protocols():
     assert (zoo_folder() / "frames.json").is_file()
 
 
+def test_remeasuring_one_number_keeps_the_others(entry: Callable[..., Path]):
+    folder = entry("adversarial")
+    before = json.loads((folder / "metrics.json").read_text())
+    content = json.loads(json.dumps(before))
+    content["metrics"] = [number for number in content["metrics"] if number["metric"] != "sample_std"]
+    content["metrics"][0]["value"] = 7.0  # kept, right or wrong: `verify` compares
+    (folder / "metrics.json").write_text(json.dumps(content))
+    zoo.remeasure(folder, metrics=["sample_std"])
+    after = json.loads((folder / "metrics.json").read_text())
+    assert [number["metric"] for number in after["metrics"]] == [number["metric"] for number in before["metrics"]]
+    assert after["metrics"][0]["value"] == 7.0
+    assert after["metrics"][1:] == before["metrics"][1:]
+
+
 def test_remeasuring_writes_numbers_and_card_but_no_weights(entry: Callable[..., Path]):
     folder = entry("adversarial")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -161,10 +161,8 @@ def run_verify(options: argparse.Namespace) -> int:
     from tfgen.zoo.cards import format_value
 
     if options.update:
-        if options.metrics:
-            raise ValueError(f"Expected --update for all numbers of a card at once. Received: --metrics {options.metrics}")
         with Bar() as bar:
-            print(f"Wrote the numbers of {zoo.remeasure(options.name, progress=bar)}")
+            print(f"Wrote the numbers of {zoo.remeasure(options.name, metrics=options.metrics, progress=bar)}")
         return 0
     with Bar() as bar:
         results = zoo.verify(options.name, metrics=options.metrics, progress=bar)

@@ -25,6 +25,7 @@ _TOLERANCE = {
     "standard deviations": 0.5,
     "similarity": 5e-3,
     "nats a sample": 0.02,
+    "modes": 2,
 }
 _WANTED = ("metric", "value", "unit", "kind", "n", "protocol", "tolerance", "hardware", "versions")
 

@@ -23,9 +23,12 @@ _SUBSETS, _SUBSET_SIZE = 50, 1000
 _CELLS = 10  # of the partition in which copying is looked for
 _PAIRS = 1000
 _CLASSES_SEED = 0
+_POINTS = ("ring", "grid")
+_STACKED = "stacked_"
 
 DISTANCES = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
 COPYING = ("data_copying",)
+MODES = ("modes_covered", "high_quality_share", "mode_kl")
 CONDITIONAL = ("class_accuracy", "intra_class_frechet_distance", "class_similarity")
 
 
@@ -72,6 +75,10 @@ class Quality:
         Returns:
           groups: names of numbers.
         """
+        if self.protocol.data in _POINTS:
+            return [MODES]
+        if self.protocol.data.startswith(_STACKED):
+            return [(MODES[0], MODES[2])]
         conditional = self._labels is not None or "label" in getattr(self._model, "sampling_controls", ())
         return [DISTANCES, COPYING, *([CONDITIONAL] if conditional else [])]
 
@@ -88,7 +95,7 @@ class Quality:
           ValueError: samples of another shape than the extractor takes, or too few of them.
         """
         methods = {DISTANCES: self.distances, COPYING: self.copying, CONDITIONAL: self.conditional}
-        yield from methods[group]()
+        yield from methods.get(group, self.modes)()
 
     def draw_neighbours(self, path: str | os.PathLike[str], rows: int = 8, k: int = 5) -> Path:
         """Draws samples, each beside its nearest training images in the feature space.
@@ -206,8 +213,10 @@ class Quality:
         found = metrics.data_copying_statistic(training, real, generated, cells=_CELLS, seed=0)
         told = (
             f"C_T over {_CELLS} cells of a k-means partition of the training split; far below 0: samples lie nearer to training "
-            f"images than held-out images do, far above 0: farther; {how}"
+            f"images than held-out images do, far above 0: farther; `std` is that of samples which follow the held-out images' law; "
+            f"{how}"
         )
+        more["std"] = found.null_scale
         yield make_number("data_copying", found.statistic, "standard deviations", "estimate", told, **more)
 
     def conditional(self) -> Iterator[dict[str, Any]]:
@@ -237,3 +246,32 @@ class Quality:
         similarity = metrics.ms_ssim_diversity(self.samples, self.labels, pairs=_PAIRS, seed=_CLASSES_SEED)
         told = f"mean MS-SSIM of {_PAIRS} random pairs of samples of one class (1: all alike); {how}"
         yield make_number("class_similarity", similarity.value, "similarity", "estimate", told, **more)
+
+    def modes(self) -> Iterator[dict[str, Any]]:
+        """Counts the modes that samples reach: of points with known centres, or of stacks of three classified images.
+
+        Yields:
+          number: as `tfgen.zoo.measure` returns them.
+
+        Raises:
+          ValueError: samples of another shape.
+        """
+        name, n = self.protocol.data, len(self.samples)
+        drawn = f"{n} samples that were given" if self._model is None else f"model.sample({n}, seed={self.protocol.seed})"
+        more: dict[str, Any] = {"n": n, "seed": None if self._model is None else self.protocol.seed, "split": name}
+        if name in _POINTS:
+            points = data.ring() if name == "ring" else data.grid()
+            found = metrics.modes_of_points(self.samples, points.centres, points.scale)
+            how = f"a sample within 3 standard deviations of a centre is of high quality and reaches its mode; {drawn}"
+        else:
+            if self.samples.ndim != 4 or self.samples.shape[-1] != 3:
+                raise ValueError(f"Expected stacks (n, height, width, 3). Received: samples of shape {self.samples.shape}")
+            channels = [self.extractor.probabilities(self.samples[..., channel : channel + 1]) for channel in range(3)]
+            found = metrics.modes_of_classes(np.stack(channels, 1))
+            how = f"each channel classified by {self.extractor.name}; {drawn}"
+            more["extractor"] = self.extractor.describe()
+        yield make_number("modes_covered", found.num_modes, "modes", "estimate", f"of {found.total}; {how}", **more)
+        if found.high_quality is not None:
+            yield make_number("high_quality_share", found.high_quality, "share", "estimate", how, **more)
+        told = f"KL divergence of the reached modes' shares from uniform ones; {how}"
+        yield make_number("mode_kl", found.kl, "nats a sample", "estimate", told, **more)

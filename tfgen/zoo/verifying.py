@@ -54,11 +54,14 @@ def verify(
     return [_compare(stored[metric], received[metric]) for metric in wanted]
 
 
-def remeasure(name: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
-    """Computes all numbers of an entry anew and writes them and its card: for a new measure, or another processor.
+def remeasure(
+    name: str | os.PathLike[str], *, metrics: list[str] | None = None, progress: Progress | None = None
+) -> Path:
+    """Computes numbers of an entry anew and writes them and its card: for a new measure, or another processor.
 
     Args:
       name: a zoo name or an entry's folder.
+      metrics: names of the numbers to compute; those that the card has besides stay. None for all there are.
       progress: called as `progress(what, done, total)`.
 
     Returns:
@@ -66,7 +69,7 @@ def remeasure(name: str | os.PathLike[str], *, progress: Progress | None = None)
 
     Raises:
       FileNotFoundError: no such entry, or the data that a number is computed on is nowhere.
-      ValueError: `model.keras` has another sha256.
+      ValueError: `model.keras` has another sha256, or the model has no number of such a name.
 
     Example:
       >>> import os, tempfile, tfgen
@@ -77,9 +80,12 @@ def remeasure(name: str | os.PathLike[str], *, progress: Progress | None = None)
     folder = locate(name)
     model = load(folder)
     recipe = read_recipe(folder) if (folder / "recipe.yaml").is_file() else None
-    numbers = measure(model, recipe.protocol() if recipe else None, progress=progress)
+    numbers = measure(model, recipe.protocol() if recipe else None, metrics=metrics, progress=progress)
     title = recipe["name"] if recipe else folder.resolve().name
-    content = {**read_metrics(folder, check=False), "metrics": commanded(numbers, title)}
+    content = read_metrics(folder, check=False)
+    kept = [] if metrics is None else [number for number in content["metrics"] if number["metric"] not in metrics]
+    numbers = [*kept, *commanded(numbers, title)]
+    content["metrics"] = sorted(numbers, key=lambda number: number["kind"] == "pinned")  # pinned ones last
     aside = folder / f".{os.getpid()}-metrics.json"
     try:
         aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
