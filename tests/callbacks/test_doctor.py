@@ -159,6 +159,23 @@ def test_looks_of_steps_in_one_execution_and_across_fits() -> None:
     assert [look["step"] for look in doctor.looks] == [8.0, 16.0]
 
 
+def test_a_conditional_model_is_looked_at_with_its_labels() -> None:
+    keras.utils.set_random_seed(1)
+    model = tfgen.GatedPixelCNN(SHAPE, filters=2, blocks=1, kernel_size=3, num_classes=2)
+    model.compile()
+    labels = np.arange(64) % 2
+    doctor = Doctor(X, labels=labels, every_steps=1)
+    model.fit(X, labels, batch_size=32, epochs=1, shuffle=False, verbose=0, callbacks=[doctor])
+    model.compile(keras.optimizers.SGD(0.0))
+    one, other = Doctor(X, labels=labels, every_steps=1), Doctor(X, labels=1 - labels, every_steps=1)
+    model.fit(X, labels, batch_size=32, epochs=1, verbose=0, callbacks=[one, other])
+    assert one.looks[0]["nll"] == pytest.approx(-np.mean(model.log_prob(X, labels)), rel=1e-4)
+    assert other.looks[0]["nll"] == pytest.approx(-np.mean(model.log_prob(X, 1 - labels)), rel=1e-4)
+    assert one.looks[0]["nll"] != other.looks[0]["nll"]
+    with pytest.raises(ValueError, match="label"):
+        model.fit(X, labels, batch_size=32, verbose=0, callbacks=[Doctor(X)])
+
+
 # ---- games ----
 
 

@@ -7,5 +7,6 @@ from tfgen.callbacks.doctor import Doctor
 from tfgen.callbacks.findings import DoctorError, DoctorWarning, Finding, Thresholds
 from tfgen.callbacks.progress import Progress
 from tfgen.callbacks.samples import Samples
+from tfgen.callbacks.score import Score
 
-__all__ = ["Checkpoint", "Doctor", "DoctorError", "DoctorWarning", "Finding", "Progress", "Samples", "Thresholds"]
+__all__ = ["Checkpoint", "Doctor", "DoctorError", "DoctorWarning", "Finding", "Progress", "Samples", "Score", "Thresholds"]
