@@ -112,9 +112,10 @@ def precision_recall(real: Any, generated: Any, *, k: int = 3) -> PrecisionRecal
 def density_coverage(real: Any, generated: Any, *, k: int = 5) -> DensityCoverage:
     """Measures how many balls of the real set hold a generated row, and which share of them holds at least one.
 
-    `density = mean{ sum{ |y_j - x_i| <= r_k(x_i) : i } : j } / k` and `coverage = mean{ any{ |y_j - x_i| <= r_k(x_i) : j } : i }`
-    with `r_k(x_i)` the distance from `x_i` to its k-th nearest other real row. Balls are closed, as in `precision_recall`;
-    without ties open balls give the same numbers. Real rows scored against themselves are all ties: density (k + 1) / k.
+    `density = mean{ sum{ |y_j - x_i| < r_k(x_i) : i } : j } / k` and `coverage = mean{ any{ |y_j - x_i| < r_k(x_i) : j } : i }`
+    with `r_k(x_i)` the distance from `x_i` to its k-th nearest other real row. Balls are open, unlike those of
+    `precision_recall`, both as their authors compute them: a row at the very distance of the k-th neighbour lies outside, so
+    that real rows scored against themselves have density 1, and a ball of radius 0 holds nothing. Ties are seldom otherwise.
 
     Args:
       real: (n, d) features, n > k.
@@ -224,7 +225,7 @@ def _norms(rows: np.ndarray) -> np.ndarray:
 
 def _tolerance(rows: np.ndarray) -> float:
     """Bounds the error of two squared distances, `|x|^2 + |y|^2 - 2 <x, y>`, in units of `|x|^2 + |y|^2`."""
-    return 4.0 * rows.shape[1] * np.finfo(np.float64).eps
+    return 4.0 * (rows.shape[1] + 4) * np.finfo(np.float64).eps
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray, *, shrink: float = 0.0) -> Iterator[tuple[slice, np.ndarray]]:
@@ -253,7 +254,8 @@ def _counts(
 ) -> dict[str, float]:
     """Passes over the distances between the sets once, and fills in the scores that have a `k`.
 
-    Distances are shrunk by their rounding error, so that a tie lies inside its ball on every machine.
+    Distances are shrunk by their rounding error for the closed balls, and grown by it for the open ones, so that a tie falls
+    on the same side on every machine.
     """
     wanted = [k for k in (precision_k, density_k) if k is not None]
     for k in wanted:
@@ -264,12 +266,15 @@ def _counts(
     if precision_k is not None:
         _check_k(precision_k, len(generated), "generated")
         squares_of_generated = _squared_radii(generated, np.array([precision_k - 1]))[:, 0]
-    for rows, squares in _squared_distances(generated, real, shrink=_tolerance(real)):
+    tolerance = _tolerance(real)
+    growth = 2.0 * tolerance * _norms(real), 2.0 * tolerance * _norms(generated)
+    for rows, squares in _squared_distances(generated, real, shrink=tolerance):
         if precision_k is not None:
             found["precision"][rows] = (squares <= squares_of_real[precision_k]).any(1)
             found["recall"] |= (squares <= squares_of_generated[rows, None]).any(0)
         if density_k is not None:
-            inside = squares <= squares_of_real[density_k]
+            squares += growth[1][rows, None]
+            inside = squares < squares_of_real[density_k] - growth[0]
             found["density"][rows] = inside.sum(1) / density_k
             found["coverage"] |= inside.any(0)
     return {name: float(values.mean()) for name, values in found.items()}
