@@ -7,6 +7,7 @@ networks those of "Conditional GAN" (examples/generative/conditional_gan) withou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,9 +18,12 @@ from keras import layers
 __all__ = [
     "PlainGAN",
     "PlainPixelConvolution",
+    "copy_gated_weights",
+    "copy_weights",
     "keras_example_discriminator",
     "keras_example_generator",
     "keras_example_pixelcnn",
+    "plain_gated_pixelcnn",
     "plain_pixelcnn",
 ]
 
@@ -110,10 +114,13 @@ class PlainGAN(keras.Model):
 
 
 class PlainPixelConvolution(layers.Layer):
-    """The example's masked convolution: mask "A" hides the centre, "B" shows it; the kernel is multiplied in each call."""
+    """The example's masked convolution: mask "A" hides the centre, "B" shows it; the kernel is multiplied in each call.
 
-    def __init__(self, mask_type: str, **kwargs: Any) -> None:
-        super().__init__()
+    Two masks more serve the vertical stack of Gated PixelCNN: "above" shows the rows above, "rows" the position's own row too.
+    """
+
+    def __init__(self, mask_type: str, *, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name)
         self.mask_type = mask_type
         self.conv = layers.Conv2D(**kwargs)
 
@@ -123,9 +130,8 @@ class PlainPixelConvolution(layers.Layer):
         kernel_shape = self.conv.kernel.shape
         self.mask = np.zeros(kernel_shape, dtype="float32")
         self.mask[: kernel_shape[0] // 2, ...] = 1.0
-        self.mask[kernel_shape[0] // 2, : kernel_shape[1] // 2, ...] = 1.0
-        if self.mask_type == "B":
-            self.mask[kernel_shape[0] // 2, kernel_shape[1] // 2, ...] = 1.0
+        visible = {"A": kernel_shape[1] // 2, "B": kernel_shape[1] // 2 + 1, "above": 0, "rows": kernel_shape[1]}
+        self.mask[kernel_shape[0] // 2, : visible[self.mask_type], ...] = 1.0
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Masks the kernel, then convolves."""
@@ -190,3 +196,69 @@ def copy_weights(model: Any, plain: keras.Model) -> None:
         kernel[: half.shape[0]] = half
         target.kernel.assign(kernel)
         target.bias.assign(source.bias)
+
+
+def plain_gated_pixelcnn(
+    *,
+    filters: int = 24,
+    dilations: Sequence[int] = (1, 2, 1, 4),
+    kernel_size: int = 7,
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    outputs: int = 1,
+) -> keras.Model:
+    """Builds Gated PixelCNN as a script would, with masked kernels of full size and the layers of `tfgen.GatedPixelCNN`.
+
+    Args:
+      filters: maps of each stack; skip path and head have twice as many.
+      dilations: dilation of each 3x3 block after the first.
+      kernel_size: size of the first block's kernels.
+      image_shape: (height, width, channels).
+      outputs: numbers per pixel.
+    """
+
+    def gate(x: Any) -> Any:
+        features, gates = keras.ops.split(x, 2, axis=-1)
+        return layers.multiply([layers.Activation("tanh")(features), layers.Activation("sigmoid")(gates)])
+
+    images = keras.Input(image_shape)
+    v = h = layers.Rescaling(2.0, offset=-1.0)(images)
+    skips = []
+    for i, dilation in enumerate((1, *dilations)):
+        size = 3 if i else kernel_size
+        shared: dict[str, Any] = {"filters": 2 * filters, "padding": "same", "dilation_rate": dilation}
+        above = PlainPixelConvolution("rows" if i else "above", name=f"vertical_{i}", kernel_size=size, **shared)(v)
+        left = PlainPixelConvolution("B" if i else "A", name=f"left_{i}", kernel_size=(1, size), **shared)(h)
+        across = layers.Conv2D(2 * filters, 1, use_bias=False, name=f"across_{i}")(above)
+        m = gate(layers.add([left, across]))
+        skips.append(layers.Conv2D(2 * filters, 1, use_bias=i == 0, name=f"skip_{i}")(m))
+        if i < len(dilations):
+            v, out = gate(above), layers.Conv2D(filters, 1, use_bias=False, name=f"out_{i}")(m)
+            h = layers.add([h, out]) if i else out
+    x = layers.Conv2D(2 * filters, 1, name="head")(layers.ReLU()(layers.add(skips)))
+    x = layers.Conv2D(outputs, 1, name="outputs")(layers.ReLU()(x))
+    return keras.Model(images, x, name="plain_gated_pixelcnn")
+
+
+def copy_gated_weights(model: Any, plain: keras.Model) -> None:
+    """Copies a `tfgen.GatedPixelCNN`'s weights into a `plain_gated_pixelcnn` of the same size."""
+    network = model.network
+
+    def fill(name: str, kernel: Any, bias: Any = None) -> None:
+        layer = plain.get_layer(name)
+        target, part = getattr(layer, "conv", layer), np.asarray(kernel)
+        whole = np.zeros(target.kernel.shape, np.float32)
+        whole[: part.shape[0], : part.shape[1]] = part
+        target.kernel.assign(whole)
+        if bias is not None:
+            target.bias.assign(bias)
+
+    for i, block in enumerate(network.gated):
+        kernels = block.kernels("float32")
+        fill(f"vertical_{i}", kernels["vertical"], block.vertical_bias)
+        fill(f"left_{i}", kernels["left"][None], block.bias)
+        fill(f"across_{i}", kernels["across"][None, None])
+        fill(f"skip_{i}", kernels["skip"][None, None], None if i else network.skip_bias)
+        if not block.last:
+            fill(f"out_{i}", kernels["out"][None, None])
+    for name, layer in (("head", network.head_layer), ("outputs", network.last)):
+        fill(name, layer.masked_kernel(), layer.bias)

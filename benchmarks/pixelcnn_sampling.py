@@ -40,7 +40,7 @@ def naive_seconds(model: tfgen.PixelCNN, rows: int) -> float:
             row, column = position // 28, position % 28
             here = tf.reshape(tf.one_hot(position, PIXELS), (1, 28, 28, 1))
             outputs = model.averaged_network(x, training=False)[:, row, column]
-            value = model._draw(outputs, 0, uniforms[:, row, column, 0], tf.ones((rows,)))
+            value = model._draw(outputs, 0, x[:, row, column], uniforms[:, row, column, 0], tf.ones((rows,)))
             return position + 1, x * (1 - here) + value[:, None, None, None] * here
 
         return tf.while_loop(lambda p, _: p < NAIVE_POSITIONS, body, (tf.constant(0), tf.zeros((rows, 28, 28, 1))))[1]

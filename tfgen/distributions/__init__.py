@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from tfgen.distributions.base import Likelihood
 from tfgen.distributions.gaussian import kl_to_standard_normal, normal_log_prob, normal_quantile
-from tfgen.distributions.likelihoods import (
-    Bernoulli,
-    Categorical,
-    DiscretizedLogistic,
-    Likelihood,
-    Normal,
-    get_likelihood,
-)
+from tfgen.distributions.likelihoods import Bernoulli, Categorical, Normal, get_likelihood
+from tfgen.distributions.logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 
 __all__ = [
     "Bernoulli",
     "Categorical",
     "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
     "Likelihood",
     "Normal",
     "get_likelihood",

@@ -1,12 +1,7 @@
-"""Likelihoods of images: what a network's outputs say about each colour value.
-
-A likelihood turns `num_parameters` numbers per colour value into a distribution over it. Parameters come as
-(..., channels, num_parameters), values as (..., channels) in [0, 1]; results are nats in float32.
-"""
+"""Likelihoods of binary, categorical and continuous values, and the names of all likelihoods."""
 
 from __future__ import annotations
 
-import abc
 from typing import Any
 
 import keras
@@ -14,86 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.distributions.base import Likelihood
 from tfgen.distributions.gaussian import normal_log_prob
+from tfgen.distributions.logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 
-__all__ = ["Bernoulli", "Categorical", "DiscretizedLogistic", "Likelihood", "Normal", "get_likelihood"]
-
-
-class Likelihood(abc.ABC):
-    """What every likelihood of colour values offers.
-
-    `num_parameters` network outputs describe one value; `levels` is the number of values a pixel can take; `discrete` says
-    whether `log_prob` is the log-probability of such values (or a bound on it), rather than a density.
-    """
-
-    num_parameters: int
-    levels: int = 256
-    discrete: bool = True
-    sampled: bool = True  # whether `draw` exists: autoregressive models need it
-
-    @abc.abstractmethod
-    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """Evaluates log p(x).
-
-        Args:
-          parameters: (..., channels, num_parameters) float32.
-          x: (..., channels) float32 in [0, 1].
-
-        Returns:
-          log_prob: (..., channels), nats.
-        """
-
-    @abc.abstractmethod
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Returns the mean value, in [0, 1].
-
-        Args:
-          parameters: (..., channels, num_parameters) float32.
-
-        Returns:
-          values: (..., channels) float32 in [0, 1].
-        """
-
-    @abc.abstractmethod
-    def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
-        """Draws values through the inverse CDF, one uniform number each.
-
-        Args:
-          parameters: (..., channels, num_parameters) float32.
-          u: (..., channels) float32 in (0, 1).
-          temperature: positive, broadcast against `u`; below 1 draws likelier values.
-
-        Returns:
-          values: (..., channels) float32 in [0, 1].
-        """
-
-    def prepare(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """Readies images for `log_prob`; only a dequantising likelihood changes them.
-
-        Args:
-          x: (batch, height, width, channels) float32 in [0, 1].
-          seeds: (batch,) int64, one per row.
-
-        Returns:
-          x: the same shape.
-        """
-        del seeds
-        return x
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Likelihood:
-        """Rebuilds the likelihood from what `get_config` returned."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(sorted(self.get_config().items()))))
+__all__ = ["Bernoulli", "Categorical", "Normal", "get_likelihood"]
 
 
 @keras.saving.register_keras_serializable("tfgen")
@@ -159,64 +79,6 @@ class Categorical(Likelihood):
 
     def get_config(self) -> dict[str, Any]:
         return {"levels": self.levels}
-
-
-@keras.saving.register_keras_serializable("tfgen")
-class DiscretizedLogistic(Likelihood):
-    """A logistic density integrated over each grey level, so that the probabilities of all levels sum to one.
-
-    `P(x) = sigmoid((x + h - loc) / scale) - sigmoid((x - h - loc) / scale)`, with h half a level, minus infinity below the
-    lowest level
-    and plus infinity above the highest. A probability is at most 1, so a constant background cannot run off.
-
-    Args:
-      levels: number of values, at least 2.
-      min_scale: floor of the learned scale, in units of the [0, 1] range.
-
-    Example:
-      >>> import tensorflow as tf
-      >>> from tfgen.distributions import DiscretizedLogistic
-      >>> x = tf.linspace(0.0, 1.0, 256)[:, None]
-      >>> p = tf.exp(DiscretizedLogistic().log_prob(tf.zeros((256, 1, 2)), x))
-      >>> round(float(tf.reduce_sum(p)), 4)
-      1.0
-
-    Reference: Salimans, Karpathy, Chen, Kingma, 2017, PixelCNN++, arXiv 1701.05517, equation 2.
-    """
-
-    num_parameters = 2
-
-    def __init__(self, levels: int = 256, *, min_scale: float = 1e-3) -> None:
-        if levels < 2 or min_scale <= 0:
-            raise ValueError(
-                f"Expected at least 2 levels and a positive `min_scale`. Received: levels={levels}, min_scale={min_scale}"
-            )
-        self.levels = levels
-        self.min_scale = min_scale
-
-    def _loc_and_scale(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # zero outputs start in the middle of the range with a scale of about a tenth of it
-        return 0.5 + parameters[..., 0], self.min_scale + 0.1 * tf.math.softplus(parameters[..., 1])
-
-    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        loc, scale = self._loc_and_scale(parameters)
-        half = 0.5 / (self.levels - 1)
-        upper, lower = (x + half - loc) / scale, (x - half - loc) / scale
-        # log(sigmoid(a) - sigmoid(b)) = log sigmoid(a) + log sigmoid(-b) + log(1 - exp(b - a)), exact at any scale
-        inner = tf.math.log_sigmoid(upper) + tf.math.log_sigmoid(-lower) + _log1mexp(2.0 * half / scale)
-        edges = tf.where(x > 1.0 - half, tf.math.log_sigmoid(-lower), inner)
-        return tf.where(x < half, tf.math.log_sigmoid(upper), edges)
-
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(self._loc_and_scale(parameters)[0], 0.0, 1.0)
-
-    def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
-        loc, scale = self._loc_and_scale(parameters)
-        value = loc + scale * temperature * (tf.math.log(u) - tf.math.log1p(-u))
-        return tf.round(tf.clip_by_value(value, 0.0, 1.0) * (self.levels - 1)) / (self.levels - 1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"levels": self.levels, "min_scale": self.min_scale}
 
 
 @keras.saving.register_keras_serializable("tfgen")
@@ -288,17 +150,11 @@ def _level(x: tf.Tensor, levels: int) -> tf.Tensor:
     return tf.cast(tf.round(x * (levels - 1)), tf.int32)
 
 
-def _log1mexp(a: tf.Tensor) -> tf.Tensor:
-    """`log(1 - exp(-a))` for a > 0, without loss at either end."""
-    small = a < 0.6931472
-    safe = tf.where(small, a, 0.5)
-    return tf.where(small, tf.math.log(-tf.math.expm1(-safe)), tf.math.log1p(-tf.exp(-tf.where(small, 1.0, a))))
-
-
 _BY_NAME = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "discretized_logistic": DiscretizedLogistic,
+    "discretized_logistic_mixture": DiscretizedLogisticMixture,
     "normal": Normal,
 }
 
@@ -307,7 +163,8 @@ def get_likelihood(identifier: str | Likelihood | dict[str, Any]) -> Likelihood:
     """Turns a likelihood's name into the likelihood.
 
     Args:
-      identifier: "bernoulli", "categorical", "discretized_logistic", "normal", a `Likelihood`, or its serialised form.
+      identifier: "bernoulli", "categorical", "discretized_logistic", "discretized_logistic_mixture", "normal", a
+        `Likelihood`, or its serialised form.
 
     Returns:
       likelihood: an object with `log_prob`, `mean` and `draw`.

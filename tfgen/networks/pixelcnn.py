@@ -21,7 +21,13 @@ class CausalNetwork(keras.layers.Layer, abc.ABC):
 
     `call(images)` gives every position's outputs; the five methods below give the same numbers pixel by pixel from caches, for
     about the cost of one pass over the whole image. States are nested structures of tensors, legal loop variables.
+
+    `ordered` says whether the outputs of a channel depend on those before it in their own pixel. A conditional network takes
+    `label=` in `call` and in `initial_state`; with `takes_seeds` its `call` takes row seeds for the noise of training, `seeds=`.
     """
+
+    ordered: bool = True
+    takes_seeds: bool = False
 
     @abc.abstractmethod
     def initial_state(self, batch: tf.Tensor, width: int) -> Any:
@@ -103,8 +109,10 @@ class PixelCNNNetwork(CausalNetwork):
     no cost.
 
     Args:
-      outputs: numbers per position, a multiple of `channels`.
-      channels: colour channels of the image; they are ordered, and maps come in one group per channel.
+      outputs: numbers per position, a multiple of `channels` where these are ordered.
+      channels: colour channels of the image.
+      ordered: whether the channels are ordered, with one group of maps each; False hides a pixel's own channels from its
+        outputs, for a likelihood that couples them itself.
       filters: maps inside a block; the residual path carries twice as many.
       blocks: number of residual blocks.
       kernel_size: size of the first, mask-A convolution.
@@ -125,6 +133,7 @@ class PixelCNNNetwork(CausalNetwork):
         outputs: int,
         *,
         channels: int = 1,
+        ordered: bool = True,
         filters: int = 64,
         blocks: int = 5,
         kernel_size: int = 7,
@@ -139,10 +148,11 @@ class PixelCNNNetwork(CausalNetwork):
                 f"Received: filters={filters}, blocks={blocks}, dilations={dilations}"
             )
         self.outputs, self.channels, self.filters, self.blocks = outputs, channels, filters, blocks
-        self.kernel_size, self.dilations, self.head = kernel_size, tuple(dilations), head
-        filters = -(-filters // channels) * channels  # the next multiple, so that groups are equal
-        wide, last = 2 * filters, -(-(head or 2 * filters) // channels) * channels
-        shared: dict[str, Any] = {"channels": channels, "dtype": self.dtype_policy}
+        self.kernel_size, self.dilations, self.head, self.ordered = kernel_size, tuple(dilations), head, ordered
+        groups = channels if ordered else 1
+        filters = -(-filters // groups) * groups  # the next multiple, so that groups are equal
+        wide, last = 2 * filters, -(-(head or 2 * filters) // groups) * groups
+        shared: dict[str, Any] = {"channels": groups, "dtype": self.dtype_policy}
         self.first = CausalConv2D(wide, kernel_size, mask="A", name="first", **shared)
         self.block_layers = [
             (
@@ -223,5 +233,5 @@ class PixelCNNNetwork(CausalNetwork):
         return run(self.last, tf.nn.relu(h)), new
 
     def get_config(self) -> dict[str, Any]:
-        names = ("outputs", "channels", "filters", "blocks", "kernel_size", "dilations", "head")
+        names = ("outputs", "channels", "ordered", "filters", "blocks", "kernel_size", "dilations", "head")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,4 +1,4 @@
-"""Small PixelCNNs whose weights are large enough that every dependence shows."""
+"""Small models whose weights are large enough that every dependence shows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import tensorflow as tf
 import tfgen
 
 
-def pixelcnn(image_shape: tuple[int, int, int], seed: int = 0, **arguments: Any) -> tfgen.PixelCNN:
-    """Builds a model with random biases too, so that no activation is dead by chance."""
+def pixelcnn(image_shape: tuple[int, int, int], seed: int = 0, system: Any = tfgen.PixelCNN, **arguments: Any) -> Any:
+    """Builds a model, a PixelCNN or another system, with random biases too, so that no activation is dead by chance."""
     keras.utils.set_random_seed(seed)
-    model = tfgen.PixelCNN(image_shape, **{"filters": 6, "blocks": 1, "kernel_size": 3, **arguments})
+    model = system(image_shape, **{"filters": 6, "blocks": 1, "kernel_size": 3, **arguments})
     randomise(model.network, seed)
     return model
 
@@ -33,10 +33,11 @@ def images(image_shape: tuple[int, int, int], n: int, levels: int = 2, seed: int
     return (np.random.default_rng(seed).integers(0, levels, (n, *image_shape)) / (levels - 1)).astype(np.float32)
 
 
-def trained_on(data: np.ndarray, steps: int, **arguments: Any) -> tfgen.PixelCNN:
+def trained_on(data: np.ndarray, steps: int, system: Any = tfgen.PixelCNN, label: Any = None, **arguments: Any) -> Any:
     """Trains a model on the same batch again and again, in one epoch; the wide kernel sees all of a small image."""
     keras.utils.set_random_seed(0)
-    model = tfgen.PixelCNN(data.shape[1:], **{"filters": 12, "blocks": 1, "kernel_size": 7, **arguments})
+    model = system(data.shape[1:], **{"filters": 12, "blocks": 1, "kernel_size": 7, **arguments})
     model.compile(optimizer=keras.optimizers.Adam(0.02))
-    model.fit(tf.data.Dataset.from_tensors(data).repeat(), steps_per_epoch=steps, verbose=0)
+    parts = data if label is None else (data, label)
+    model.fit(tf.data.Dataset.from_tensors(parts).repeat(), steps_per_epoch=steps, verbose=0)
     return model

@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 
 import tfgen
-from tfgen.distributions import Categorical, DiscretizedLogistic, Likelihood
+from tfgen.distributions import Categorical, DiscretizedLogistic, DiscretizedLogisticMixture, Likelihood
 
 from .small import images, pixelcnn, trained_on
 
+GATED: dict[str, Any] = {"system": tfgen.GatedPixelCNN}
 TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "2x3 binary": ((2, 3, 1), {}),
     "2x2 of three levels": ((2, 2, 1), {"likelihood": Categorical(3)}),
@@ -21,10 +22,17 @@ TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "1x1 of three channels": ((1, 1, 3), {"filters": 9, "likelihood": Categorical(4)}),
     "2x2 logistic": ((2, 2, 1), {"likelihood": DiscretizedLogistic(4)}),
     "2x3 dilated": ((2, 3, 1), {"dilations": (1, 2), "blocks": 2, "kernel_size": 5}),
+    "2x2 mixture": ((2, 2, 1), {"likelihood": DiscretizedLogisticMixture(2, 4)}),
+    "1x2 mixture of three channels": ((1, 2, 3), {"likelihood": DiscretizedLogisticMixture(3, 3)}),
+    "2x1 mixture of two channels": ((2, 1, 2), {"likelihood": DiscretizedLogisticMixture(3, 3)}),
+    "gated 2x3 binary": ((2, 3, 1), GATED),
+    "gated 3x2 dilated": ((3, 2, 1), {**GATED, "blocks": 3, "dilations": (1, 2), "kernel_size": 5}),
+    "gated 1x2x3 of three levels": ((1, 2, 3), {**GATED, "likelihood": Categorical(3)}),
+    "gated 2x1 mixture of three channels": ((2, 1, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(2, 3)}),
 }
 
 
-def all_images(model: tfgen.PixelCNN) -> np.ndarray:
+def all_images(model: Any) -> np.ndarray:
     levels = np.arange(model.likelihood.levels) / (model.likelihood.levels - 1)
     values = list(itertools.product(levels, repeat=int(np.prod(model.event_shape))))
     return np.array(values, np.float32).reshape(-1, *model.event_shape)
@@ -39,7 +47,7 @@ def test_sums_to_one(name: str) -> None:
     assert log_prob.std() > 0.1  # and is not merely uniform
 
 
-@pytest.mark.parametrize("name", ["2x3 binary", "2x2 of three levels", "1x2 of two channels"])
+@pytest.mark.parametrize("name", ["2x3 binary", "2x2 of three levels", "1x2 of two channels", "2x1 mixture of two channels"])
 def test_sample_frequencies_are_the_probabilities(name: str) -> None:
     shape, arguments = TINY[name]
     model, n = pixelcnn(shape, **arguments), 8192
@@ -68,11 +76,11 @@ def test_conditionals_by_steps_on_a_larger_image() -> None:
     np.testing.assert_allclose(by_steps(model, x), model.log_prob(x), rtol=1e-5)
 
 
-def by_steps(model: tfgen.PixelCNN, x: np.ndarray) -> np.ndarray:
+def by_steps(model: Any, x: np.ndarray, **given: Any) -> np.ndarray:
     """Sums log p(x[i] | x[<i]) as the sampler meets them: only values already known are handed to the network."""
     height, width, channels = model.event_shape
     network, likelihood = model.network, model.likelihood
-    state, prepared, total = network.initial_state(tf.constant(len(x)), width), network.prepare_step(), 0.0
+    state, prepared, total = network.initial_state(tf.constant(len(x)), width, **given), network.prepare_step(), 0.0
     for row in range(height):
         state = network.start_row(state)
         for column in range(width):
@@ -80,14 +88,16 @@ def by_steps(model: tfgen.PixelCNN, x: np.ndarray) -> np.ndarray:
             for channel in range(channels):
                 known = np.where(np.arange(channels) < channel, x[:, row, column], np.float32(0))
                 outputs, new = network.step(tf.constant(known), state, tf.constant(column), prepared)
-                parameters = tf.reshape(outputs, (-1, channels, likelihood.num_parameters))[:, channel]
-                total = total + likelihood.log_prob(parameters, tf.constant(x[:, row, column, channel])).numpy()
+                judged = np.where(np.arange(channels) <= channel, x[:, row, column], np.float32(0))
+                total = total + likelihood.log_prob(model._parameters(outputs), tf.constant(judged))[:, channel].numpy()
             state = network.commit(tf.constant(x[:, row, column]), new, tf.constant(column))
         state = network.end_row(state)
     return np.asarray(total)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", Categorical(4), "categorical", DiscretizedLogistic(16)])
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", Categorical(4), "categorical", DiscretizedLogistic(16), "discretized_logistic_mixture"]
+)
 def test_samples_can_be_judged(likelihood: str | Likelihood) -> None:
     model = pixelcnn((4, 4, 1), likelihood=likelihood)
     drawn = model.sample(6, seed=0)

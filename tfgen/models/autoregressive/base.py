@@ -33,22 +33,30 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     sampling_controls: tuple[str, ...] = ("temperature",)
     likelihood_kind: ClassVar[str] = "exact"
+    whole_pixels: ClassVar[bool] = (
+        True  # whether a pixel's channels are drawn one after the other, as a coupled likelihood needs
+    )
     network: Any
     averaged_network: Any
 
     def _finish_network(self, image_shape: Sequence[int]) -> None:
         """Builds the network and its averaged copy, and checks what the network returns."""
         shape = (None, *image_shape)
+        if self.likelihood.coupled and not self.whole_pixels:
+            raise ValueError(
+                f"{type(self).__name__} draws colour values in an order of its own: expected a likelihood of single values. "
+                f"Received: likelihood={type(self.likelihood).__name__}, which couples the channels of a pixel"
+            )
         if not self.network.built:
             self.network.build(shape)
         self.network.build_shape = shape
-        expected = (None, *image_shape[:2], image_shape[2] * self.likelihood.num_parameters)
+        expected = (None, *image_shape[:2], self.likelihood.num_outputs(image_shape[2]))
         labelled = self.num_classes is not None and not isinstance(self.network, CausalNetwork)
         received = tuple(self.network.compute_output_shape([shape, (None,)] if labelled else shape))
         if received[-1] != expected[-1] or len(received) != 4:
             raise ValueError(
-                f"Expected a network from {shape} to {expected}: {self.likelihood.num_parameters} numbers for each of "
-                f"{image_shape[2]} channels. Received: a network to {received}"
+                f"Expected a network from {shape} to {expected}: {self.likelihood.num_outputs(1)} numbers for each of "
+                f"{image_shape[2]} channels, as the likelihood counts them. Received: a network to {received}"
             )
         self.averaged_network = self._average_of(self.network)
         metrics = ["loss", "nll", "bits_per_dim"]
@@ -58,9 +66,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         return [(self.network, self.averaged_network)]
 
     def _parameters(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Splits the last axis into (channels, num_parameters)."""
-        shape = tf.concat([tf.shape(outputs)[:-1], [self.event_shape[-1], self.likelihood.num_parameters]], 0)
-        return tf.reshape(tf.cast(outputs, tf.float32), shape)
+        """Splits the last axis into the likelihood's parameters."""
+        return self.likelihood.split(outputs, self.event_shape[-1])
 
     def _run(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
         """Runs a network on images and what they are conditional on: `label`, and `seeds` of the noise where it takes them."""
@@ -115,9 +122,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     # ---- sampling ----
 
-    def _draw(self, outputs: tf.Tensor, channel: int, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        parameters = tf.reshape(outputs, (-1, self.event_shape[-1], self.likelihood.num_parameters))[:, channel]
-        return self.likelihood.draw(parameters, u, temperature)
+    def _draw(self, outputs: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        return self.likelihood.draw_channel(self._parameters(outputs), channel, x, u, temperature)
 
     def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
         observed = tf.zeros((tf.size(seeds), *self.event_shape))

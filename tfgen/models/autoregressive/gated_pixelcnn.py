@@ -27,7 +27,8 @@ class GatedPixelCNN(AutoregressiveModel):
 
     Args:
       image_shape: (height, width, channels).
-      likelihood: "bernoulli" for binary images, "categorical" for 256 grey levels, or a `tfgen.distributions.Likelihood`.
+      likelihood: "bernoulli" for binary images, "categorical" or "discretized_logistic_mixture" for 256 grey levels, or a
+        `tfgen.distributions.Likelihood`.
       num_classes: number of classes, or None; then `fit` and its like need labels as `y`, `sample` and its like as `label`.
       filters: maps of each stack; skip path and head have twice as many.
       blocks: number of 3x3 blocks after the first.
@@ -88,8 +89,9 @@ class GatedPixelCNN(AutoregressiveModel):
             )
         channels = self.image_shape[-1]
         self.network = network or GatedPixelCNNNetwork(
-            channels * self.likelihood.num_parameters,
+            self.likelihood.num_outputs(channels),
             channels=channels,
+            ordered=not self.likelihood.coupled,
             filters=filters,
             dilations=[self.dilations[i % len(self.dilations)] for i in range(blocks)],
             kernel_size=kernel_size,

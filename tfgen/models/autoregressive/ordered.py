@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -27,6 +27,7 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
     descends `-log p_k(x)` with `k = t mod K`; everything else is exact. A row's seed draws its order first.
     """
 
+    whole_pixels: ClassVar[bool] = False
     network: OrderedNetwork
     averaged_network: OrderedNetwork
 

@@ -24,7 +24,8 @@ class PixelCNN(AutoregressiveModel):
 
     Args:
       image_shape: (height, width, channels).
-      likelihood: "bernoulli" for binary images, "categorical" for 256 grey levels, or a `tfgen.distributions.Likelihood`.
+      likelihood: "bernoulli" for binary images, "categorical" or "discretized_logistic_mixture" for 256 grey levels, or a
+        `tfgen.distributions.Likelihood`.
       filters: maps inside a residual block; the residual path carries twice as many.
       blocks: number of residual blocks.
       kernel_size: size of the first, mask-A convolution.
@@ -78,8 +79,9 @@ class PixelCNN(AutoregressiveModel):
         self.default_networks = ("network",) if network is None else ()
         channels = self.image_shape[-1]
         self.network = network or PixelCNNNetwork(
-            channels * self.likelihood.num_parameters,
+            self.likelihood.num_outputs(channels),
             channels=channels,
+            ordered=not self.likelihood.coupled,
             filters=filters,
             blocks=blocks,
             kernel_size=kernel_size,

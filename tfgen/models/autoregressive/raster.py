@@ -11,7 +11,7 @@ from tfgen.networks import CausalNetwork
 
 __all__ = ["cached", "naive"]
 
-Draw = Callable[[tf.Tensor, int, tf.Tensor, tf.Tensor], tf.Tensor]
+Draw = Callable[[tf.Tensor, int, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def cached(
@@ -27,7 +27,7 @@ def cached(
 
     Args:
       network: runs one position at a time.
-      draw: turns (outputs, channel, uniforms, temperature) of one position into values.
+      draw: turns (outputs, channel, the pixel's values so far, uniforms, temperature) of one position into values.
       images: (batch, height, width, channels), any value where missing.
       observed: the same shape, 1 where a pixel is known.
       uniforms: the same shape, in (0, 1): all the randomness there is.
@@ -47,11 +47,13 @@ def cached(
 
     def pixel(position: tf.Tensor, column: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         given, known, u = (stream[position] for stream in streams)
-        x, new = tf.zeros((batch, channels)), state
+        x = tf.zeros((batch, channels))
+        outputs, new = network.step(x, state, column, prepared)
         values: list[tf.Tensor] = []
         for channel in range(channels):
-            outputs, new = network.step(x, state, column, prepared)
-            value = draw(outputs, channel, u[:, channel], temperature)
+            if channel and network.ordered:  # else the outputs do not depend on the pixel's own channels
+                outputs, new = network.step(x, state, column, prepared)
+            value = draw(outputs, channel, x, u[:, channel], temperature)
             values.append(tf.where(known[:, channel] > 0, given[:, channel], value))
             x = tf.stack(values + [tf.zeros((batch,))] * (channels - 1 - channel), -1)
         # the last pass has not seen the last channel: only the caches of inputs need it
@@ -82,7 +84,7 @@ def naive(
 
     Args:
       network: any causal network from images to outputs.
-      draw: turns (outputs, channel, uniforms, temperature) of one position into values.
+      draw: turns (outputs, channel, the pixel's values so far, uniforms, temperature) of one position into values.
       images: (batch, height, width, channels), any value where missing.
       observed: the same shape, 1 where a pixel is known.
       uniforms: the same shape, in (0, 1).
@@ -98,7 +100,7 @@ def naive(
         here = tf.reshape(tf.one_hot(position, height * width), (1, height, width))
         for channel in range(channels):
             outputs = tf.cast(network(x, training=False), tf.float32)[:, row, column]
-            value = draw(outputs, channel, uniforms[:, row, column, channel], temperature)
+            value = draw(outputs, channel, x[:, row, column], uniforms[:, row, column, channel], temperature)
             plane = x[..., channel] * (1.0 - here) + value[:, None, None] * here
             plane = tf.where(observed[..., channel] > 0, images[..., channel], plane)
             x = tf.concat([x[..., :channel], plane[..., None], x[..., channel + 1 :]], -1)

@@ -45,7 +45,7 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
 
     def _finish_networks(self, image_shape: Sequence[int]) -> None:
         """Checks what the networks take and return, and makes their averaged copies."""
-        outputs = image_shape[2] * self.likelihood.num_parameters
+        outputs = self.likelihood.num_outputs(image_shape[2])
         configuration.check_network(self.encoder, "encoder", tuple(image_shape), (2 * self.latent_dim,))
         configuration.check_network(self.decoder, "decoder", (self.latent_dim,), (*image_shape[:2], outputs))
         self.averaged_encoder = self._average_of(self.encoder)
@@ -65,8 +65,7 @@ class LatentVariableModel(LikelihoodModel, abc.ABC):
 
     def _decode(self, latents: tf.Tensor, training: bool) -> tf.Tensor:
         outputs = (self.decoder if training else self.averaged_decoder)(latents, training=training)
-        shape = (-1, *self.event_shape, self.likelihood.num_parameters)
-        return tf.reshape(tf.cast(outputs, tf.float32), shape)
+        return self.likelihood.split(outputs, self.event_shape[-1])
 
     def _log_likelihood(self, x: tf.Tensor, latents: tf.Tensor, training: bool) -> tf.Tensor:
         log_prob = self.likelihood.log_prob(self._decode(latents, training), x)

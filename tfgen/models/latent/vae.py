@@ -104,7 +104,7 @@ class VAE(LatentVariableModel):
     def _default_decoder(self) -> keras.Model:
         build = networks.convolutional_decoder if self.network == "convolutional" else networks.mlp_decoder
         options = {"width": self.width} if self.width else {}
-        outputs = self.image_shape[2] * self.likelihood.num_parameters
+        outputs = self.likelihood.num_outputs(self.image_shape[2])
         return build(self.image_shape, self.latent_dim, outputs, dtype=self.dtype_policy, **options)
 
 

@@ -1,0 +1,136 @@
+"""What every likelihood of colour values offers.
+
+A likelihood turns `num_parameters` numbers per colour value into a distribution over it. Parameters come as
+(..., channels, num_parameters), values as (..., channels) in [0, 1]; results are nats in float32.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["Likelihood"]
+
+
+class Likelihood(abc.ABC):
+    """What every likelihood of colour values offers.
+
+    `num_parameters` network outputs describe one value; `levels` is the number of values a pixel can take; `discrete` says
+    whether `log_prob` is the log-probability of such values (or a bound on it), rather than a density. A `coupled` likelihood
+    holds the dependence between the channels of a pixel itself: `num_outputs(channels)` numbers, in one axis, describe all of
+    them, and the network must not see the pixel's own channels.
+    """
+
+    num_parameters: int
+    coupled: bool = False
+    levels: int = 256
+    discrete: bool = True
+    sampled: bool = True  # whether `draw` exists: autoregressive models need it
+
+    def num_outputs(self, channels: int) -> int:
+        """Counts what a network must return for one pixel.
+
+        Args:
+          channels: colour channels of the image.
+
+        Returns:
+          outputs: `channels * num_parameters`, but for a coupled likelihood.
+        """
+        return channels * self.num_parameters
+
+    def split(self, outputs: tf.Tensor, channels: int) -> tf.Tensor:
+        """Turns a network's outputs into parameters.
+
+        Args:
+          outputs: (..., num_outputs(channels)) of any number format.
+          channels: colour channels of the image.
+
+        Returns:
+          parameters: (..., channels, num_parameters) float32; a coupled likelihood leaves the last axis whole.
+        """
+        shape = tf.concat([tf.shape(outputs)[:-1], [channels, self.num_parameters]], 0)
+        return tf.reshape(tf.cast(outputs, tf.float32), shape)
+
+    @abc.abstractmethod
+    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Evaluates log p(x).
+
+        Args:
+          parameters: (..., channels, num_parameters) float32.
+          x: (..., channels) float32 in [0, 1].
+
+        Returns:
+          log_prob: (..., channels), nats.
+        """
+
+    @abc.abstractmethod
+    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+        """Returns the mean value, in [0, 1].
+
+        Args:
+          parameters: (..., channels, num_parameters) float32.
+
+        Returns:
+          values: (..., channels) float32 in [0, 1].
+        """
+
+    @abc.abstractmethod
+    def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
+        """Draws values through the inverse CDF, one uniform number each.
+
+        Args:
+          parameters: (..., channels, num_parameters) float32.
+          u: (..., channels) float32 in (0, 1).
+          temperature: positive, broadcast against `u`; below 1 draws likelier values.
+
+        Returns:
+          values: (..., channels) float32 in [0, 1].
+        """
+
+    def draw_channel(
+        self, parameters: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0
+    ) -> tf.Tensor:
+        """Draws one channel of a pixel, given those before it.
+
+        Args:
+          parameters: what `split` returned.
+          channel: which channel to draw.
+          x: (..., channels), of which those before `channel` are known.
+          u: (...) float32 in (0, 1).
+          temperature: positive, broadcast against `u`.
+
+        Returns:
+          values: (...) float32 in [0, 1].
+        """
+        del x
+        return self.draw(parameters[..., channel, :], u, temperature)
+
+    def prepare(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """Readies images for `log_prob`; only a dequantising likelihood changes them.
+
+        Args:
+          x: (batch, height, width, channels) float32 in [0, 1].
+          seeds: (batch,) int64, one per row.
+
+        Returns:
+          x: the same shape.
+        """
+        del seeds
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Likelihood:
+        """Rebuilds the likelihood from what `get_config` returned."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(self.get_config().items()))))
