@@ -36,8 +36,9 @@ class Prober:
     def __init__(self, model: Any, images: Any, labels: Any, extractor: Any) -> None:
         self.model, self.extractor = model, extractor
         self.images: Any = None if images is None else np.asarray(images[:_ROWS], np.float32)
-        unconditional = labels is None or getattr(model, "num_classes", None) is None
-        self.labels = None if unconditional else np.asarray(labels[:_ROWS], np.int64)
+        self.labels: Any = None
+        if labels is not None and getattr(model, "num_classes", None) is not None:
+            self.labels = np.asarray(labels[:_ROWS], np.int64)
         self._function: Any = None
         self._real: dict[str, float] | None = None
 

@@ -62,12 +62,12 @@ class Doctor(keras.callbacks.Callback):
       >>> model = tfgen.VAE((4, 4, 1), latent_dim=2, network="mlp", width=4, beta=1000.0)
       >>> model.compile("sgd")
       >>> images = np.zeros((8, 4, 4, 1))
-      >>> doctor = tfgen.callbacks.Doctor(images, every_steps=1, action="stop")
-      >>> import warnings
-      >>> with warnings.catch_warnings(record=True):
+      >>> doctor = tfgen.callbacks.Doctor(images, every_steps=1, action="raise")
+      >>> try:
       ...     history = model.fit(images, epochs=20, verbose=0, callbacks=[doctor])
-      >>> "posterior_collapse" in [finding.name for finding in doctor.findings]
-      True
+      ... except tfgen.callbacks.DoctorError as error:
+      ...     print(error.finding.name, error.finding.step)
+      posterior_collapse 5
 
     Reference: Goodfellow et al., 2014, arXiv 1406.2661 (saturation); Burda, Grosse, Salakhutdinov, 2016, arXiv 1509.00519
       (active units).

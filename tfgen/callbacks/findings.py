@@ -8,7 +8,12 @@ __all__ = ["DoctorError", "DoctorWarning", "Finding", "Thresholds"]
 
 
 class DoctorWarning(UserWarning):
-    """Says that a training goes wrong, how the doctor knows, and what usually helps."""
+    """Says that a training goes wrong, how the doctor knows, and what usually helps.
+
+    Example:
+      >>> import tfgen, warnings
+      >>> warnings.simplefilter("always", tfgen.callbacks.DoctorWarning)  # also where the program ignores other warnings
+    """
 
 
 class DoctorError(RuntimeError):
