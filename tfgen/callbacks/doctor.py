@@ -42,7 +42,8 @@ class Doctor(keras.callbacks.Callback):
     Args:
       images: (n, *event_shape) real images in the model's range; the first 128 are used. None for models that need none.
       labels: (n,) classes of the images; conditional models only.
-      every_steps: training steps between two looks.
+      every_steps: training steps between two looks. Most diseases must show in `Thresholds.patience` looks in a row, over 500 steps
+        by default: a model that has just begun looks sick, so keep the product at some hundred steps.
       action: "warn" says it as a `DoctorWarning`; "stop" also ends the training; "raise" raises a `DoctorError`.
       thresholds: from which numbers on, a `Thresholds`; None for its defaults.
       extractor: compares samples in a feature space rather than pixel by pixel, and counts classes where it knows them: a
