@@ -166,3 +166,18 @@ def test_as_row_seeds() -> None:
     assert random.as_row_seeds(4, 3).tolist() == row_seeds(4, 3)
     assert random.as_row_seeds(None, 3).tolist() != random.as_row_seeds(None, 3).tolist()
     assert 0 <= random.fresh_seed() <= random.MAX_SEED
+
+
+def test_bytes_are_even_and_follow_their_rows():
+    seeds = random.row_seeds(5, 40)
+    drawn = random.byte_values(tf.constant(seeds), (3, 37), stream=2).numpy()
+    assert drawn.shape == (40, 3, 37) and drawn.dtype == np.uint8
+    counts = np.bincount(random.byte_values(tf.constant(seeds), (6400,)).numpy().ravel(), minlength=256)
+    expected = counts.sum() / 256
+    assert ((counts - expected) ** 2 / expected).sum() < 255 + 5 * np.sqrt(2 * 255)
+    np.testing.assert_array_equal(random.byte_values(tf.constant(seeds[[7, 3]]), (3, 37), stream=2), drawn[[7, 3]])
+    compiled = tf.function(lambda s: random.byte_values(s, (3, 37), stream=2), jit_compile=True)
+    np.testing.assert_array_equal(compiled(tf.constant(seeds)), drawn)
+    np.testing.assert_array_equal(
+        random.byte_values(tf.constant(seeds), (3, 30), stream=2).numpy().ravel()[:90], drawn[0].ravel()[:90]
+    )
