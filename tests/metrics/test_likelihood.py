@@ -1,9 +1,7 @@
-"""Units of likelihoods, the dequantization bound by enumeration, and what a score refuses."""
+"""Units of likelihoods, and the dequantization bound by enumeration."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 
 import numpy as np
@@ -11,18 +9,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from tfgen.metrics import KINDS, Score, density_bits_per_dim, nats_to_bits_per_dim
-
-GIVEN = {
-    "metric": "nll",
-    "value": 88.5,
-    "unit": "nats",
-    "kind": "exact",
-    "n": 10_000,
-    "split": "fashion_mnist test, binarized",
-    "seed": 0,
-    "protocol": "mean of -log p(x)",
-}
+from tfgen.metrics import density_bits_per_dim, nats_to_bits_per_dim
 
 
 def test_bits_per_dimension_by_hand():
@@ -75,61 +62,3 @@ def test_it_equals_what_the_gaussian_likelihood_reports():
 def test_one_level_is_refused():
     with pytest.raises(ValueError, match=r"at least 2\. Received: levels=1"):
         density_bits_per_dim(0.0, (1,), levels=1)
-
-
-def test_a_score_prints_its_label():
-    assert str(Score(**GIVEN)) == (
-        "nll 88.5 nats (exact; n=10000, split=fashion_mnist test, binarized, seed=0; mean of -log p(x))"
-    )
-    shown = str(Score(**{**GIVEN, "seed": None, "std": 0.25, "kind": "estimate", "value": 1 / 3}))
-    assert shown.startswith("nll 0.333333 +- 0.25 nats (estimate; n=10000, ") and "seed=none" in shown
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_taken(kind: str):
-    assert Score(**{**GIVEN, "kind": kind}).kind == kind
-
-
-def test_scalars_of_numpy_and_tensorflow_become_plain():
-    score = Score(**{**GIVEN, "value": tf.constant(2.5), "n": np.int64(3), "seed": np.int32(4), "std": np.float32(0.5)})
-    assert json.loads(json.dumps(dataclasses.asdict(score))) == {**GIVEN, "value": 2.5, "n": 3, "seed": 4, "std": 0.5}
-    assert score == Score(**{**GIVEN, "value": 2.5, "n": 3, "seed": 4, "std": 0.5})
-
-
-def test_a_score_cannot_be_changed():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Score(**GIVEN).value = 1.0  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("field", [field for field in GIVEN])
-def test_nothing_may_be_left_out(field: str):
-    with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{field}'"):
-        Score(**{name: value for name, value in GIVEN.items() if name != field})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        ({"protocol": ""}, ValueError, r"`protocol` as a text that is not empty.*cannot be repeated. Received: protocol=''"),
-        ({"protocol": None}, ValueError, "Received: protocol=None"),
-        ({"split": "  "}, ValueError, "Expected `split`"),
-        ({"unit": ""}, ValueError, "Expected `unit`"),
-        ({"metric": ""}, ValueError, "Expected `metric`"),
-        ({"kind": ""}, ValueError, "one of 'exact', 'lower bound', 'upper bound', 'estimate'. Received: kind=''"),
-        ({"kind": None}, ValueError, "Received: kind=None"),
-        ({"kind": "roughly"}, ValueError, "Received: kind='roughly'"),
-        ({"value": math.nan}, ValueError, r"finite `value` of nll; look for NaN.*Received: value=nan"),
-        ({"value": math.inf}, ValueError, "Received: value=inf"),
-        ({"value": "much"}, TypeError, "`value` as one number. Received: value='much'"),
-        ({"value": np.zeros(2)}, TypeError, "`value` as one number"),
-        ({"std": math.nan}, ValueError, "finite `std` of nll"),
-        ({"n": 0}, ValueError, "at least 1. Received: n=0"),
-        ({"n": None}, TypeError, "`n` as an integer. Received: n=None"),
-        ({"n": 10.0}, TypeError, "Received: n=10.0"),
-        ({"seed": "zero"}, TypeError, "`seed` as an integer. Received: seed='zero'"),
-        ({"seed": True}, TypeError, "Received: seed=True"),
-    ],
-)
-def test_a_number_without_its_label_is_refused(changes, error, message):
-    with pytest.raises(error, match=message):
-        Score(**{**GIVEN, **changes})

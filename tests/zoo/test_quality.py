@@ -55,7 +55,7 @@ class Conditional(Drawing):
 
 
 def test_distances_are_those_of_the_samples_features():
-    numbers = {number["metric"]: number for number in Quality(PROTOCOL, Drawing(), extractor=EXTRACTOR).distances()}
+    numbers = {number["metric"]: number for number in Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).distances()}
     assert tuple(numbers) == DISTANCES
     drawn = EXTRACTOR.features(Drawing().sample(seed=random.row_seeds(5, 300)))
     real = EXTRACTOR.features(data.arrays("fashion_mnist_small", "test")[0])
@@ -70,7 +70,7 @@ def test_distances_are_those_of_the_samples_features():
 
 
 def test_every_number_says_how_it_was_computed():
-    for number in Quality(PROTOCOL, Drawing(), extractor=EXTRACTOR).distances():
+    for number in Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).distances():
         assert (number["n"], number["seed"], number["split"]) == (300, 5, "fashion_mnist_small test, 8bit")
         assert number["extractor"] == EXTRACTOR.describe()
         assert "model.sample(300, seed=5), against all 500 images of the split" in number["protocol"]
@@ -86,7 +86,7 @@ def test_samples_are_drawn_and_data_is_read_once():
             return super().sample(seed=seed)
 
     told: list[tuple[str, int, int]] = []
-    quality = Quality(PROTOCOL, Counting(), extractor=EXTRACTOR, progress=lambda *where: told.append(where))
+    quality = Quality(PROTOCOL, samples=Counting(), extractor=EXTRACTOR, progress=lambda *where: told.append(where))
     assert quality.names() == [DISTANCES, COPYING]
     for group in quality.names():
         list(quality.compute(group))
@@ -101,16 +101,16 @@ def test_samples_are_drawn_and_data_is_read_once():
 
 
 def test_copies_of_training_images_are_found_out():
-    (copied,) = Quality(PROTOCOL, Drawing(), extractor=EXTRACTOR).copying()
+    (copied,) = Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).copying()
     held_out = data.arrays("fashion_mnist_small", "test")[0]
-    (fresh,) = Quality(PROTOCOL, held_out[250:], extractor=EXTRACTOR).copying()
+    (fresh,) = Quality(PROTOCOL, samples=held_out[250:], extractor=EXTRACTOR).copying()
     assert copied["value"] < -4 < abs(fresh["value"]) + fresh["value"] < 4
 
 
 def test_conditional_samples_are_judged_by_class():
     extractor = metrics.Extractor(with_classes, name="three logits", has_classes=True)
     protocol = PROTOCOL.changed(n=150, split="train[:1500]")
-    quality = Quality(protocol, Conditional(), extractor=extractor)
+    quality = Quality(protocol, samples=Conditional(), extractor=extractor)
     assert len(quality.names()) == 3
     np.testing.assert_array_equal(quality.labels[:5], [0, 1, 2, 0, 1])
     images, labels = data.arrays("fashion_mnist_small", "train[:1500]")
@@ -118,7 +118,9 @@ def test_conditional_samples_are_judged_by_class():
     quality.__dict__["reference"] = (images[few].astype(np.float32) / 255, "0" * 64)
     original = data.arrays
     try:
-        data.arrays = lambda name, split: (original(name, split)[0], labels[few]) if split == "train[:1500]" else original(name, split)
+        data.arrays = lambda name, split: (
+            (original(name, split)[0], labels[few]) if split == "train[:1500]" else original(name, split)
+        )
         accuracy, distance, similarity = quality.conditional()
     finally:
         data.arrays = original
@@ -137,13 +139,13 @@ def test_conditional_samples_are_judged_by_class():
 
 def test_classes_need_an_extractor_with_classes():
     with pytest.raises(ValueError, match=r"Expected an extractor with classes.*Received: 'pixels'"):
-        list(Quality(PROTOCOL, Conditional(), extractor=EXTRACTOR).conditional())
+        list(Quality(PROTOCOL, samples=Conditional(), extractor=EXTRACTOR).conditional())
 
 
 def test_modes_of_points_are_counted():
     points, _ = data.ring().draw(2500, seed=3)
     points = points[np.hypot(points[:, 0] - 1, points[:, 1]) > 0.2]  # the first mode is left out
-    quality = Quality(Protocol(data="ring"), points)
+    quality = Quality(Protocol(data="ring"), samples=points)
     assert quality.names() == [("modes_covered", "high_quality_share", "mode_kl")]
     covered, share, divergence = quality.compute(quality.names()[0])
     assert (covered["value"], covered["n"], "of 8" in covered["protocol"]) == (7, len(points), True)
@@ -158,17 +160,17 @@ def test_modes_of_stacks_are_counted():
 
     extractor = metrics.Extractor(bright, name="bright or dark", has_classes=True)
     stacks = np.broadcast_to(np.array([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1]])[:, None, None], (2, 28, 28, 3))
-    quality = Quality(Protocol(data="stacked_fashion_mnist"), stacks, extractor=extractor)
+    quality = Quality(Protocol(data="stacked_fashion_mnist"), samples=stacks, extractor=extractor)
     covered, divergence = quality.compute(quality.names()[0])
     assert (covered["value"], "of 1000" in covered["protocol"]) == (2, True)
     assert divergence["value"] == pytest.approx(np.log(1000 / 2))
     assert covered["extractor"]["name"] == "bright or dark"
     with pytest.raises(ValueError, match=r"Expected stacks \(n, height, width, 3\)"):
-        list(Quality(Protocol(data="stacked_fashion_mnist"), stacks[..., :1], extractor=extractor).modes())
+        list(Quality(Protocol(data="stacked_fashion_mnist"), samples=stacks[..., :1], extractor=extractor).modes())
 
 
 def test_neighbours_are_drawn(tmp_path: Path):
-    quality = Quality(PROTOCOL, Drawing(), extractor=EXTRACTOR)
+    quality = Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR)
     assert quality.draw_neighbours(tmp_path / "x.png", rows=3, k=2).read_bytes().startswith(b"\x89PNG")
 
 

@@ -97,7 +97,9 @@ def load_model(name: str) -> Any:
     if not name.endswith(".keras"):
         model = zoo.load(name)
         if not isinstance(model, GenerativeModel):
-            raise ValueError(f"Expected a generative model. Received: {name}, a {type(model).__name__}; see `tfgen show {name}`")
+            raise ValueError(
+                f"Expected a generative model. Received: {name}, a {type(model).__name__}; see `tfgen show {name}`"
+            )
         return model
     if not Path(name).is_file():
         raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")

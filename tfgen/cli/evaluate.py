@@ -71,7 +71,7 @@ def _of_model(options: argparse.Namespace, given: dict[str, Any], bar: Callable[
     protocol = _protocol(options.name, model).changed(**given)
     if options.extractor is None and options.neighbours is None:
         return zoo.measure(model, protocol, metrics=options.metrics, progress=bar)
-    return _with(Quality(protocol, model, extractor=_extractor(options), progress=bar), options)
+    return _with(Quality(protocol, samples=model, extractor=_extractor(options), progress=bar), options)
 
 
 def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callable[..., None]) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callabl
     samples = samples[: options.n] if options.n else samples
     view = "binarized" if samples.size and bool(np.isin(samples, (0, 1)).all()) else "8bit"
     protocol = zoo.Protocol(data="fashion_mnist", view=view).changed(**{**given, "n": len(samples)})
-    return _with(Quality(protocol, samples, extractor=_extractor(options), progress=bar), options)
+    return _with(Quality(protocol, samples=samples, extractor=_extractor(options), progress=bar), options)
 
 
 def _extractor(options: argparse.Namespace) -> Any:

@@ -9,7 +9,7 @@ from tfgen.metrics.features import CLASSIFIER, CLASSIFIER_SHA256, Extractor, loa
 from tfgen.metrics.frechet import frechet_distance
 from tfgen.metrics.keras_metrics import FrechetDistance, KernelDistance
 from tfgen.metrics.kernel import KernelEstimate, kernel_distance
-from tfgen.metrics.likelihood import KINDS, Score, density_bits_per_dim, nats_to_bits_per_dim
+from tfgen.metrics.likelihood import density_bits_per_dim, nats_to_bits_per_dim
 from tfgen.metrics.modes import ModeCoverage, modes_of_classes, modes_of_points
 from tfgen.metrics.moments import Moments
 from tfgen.metrics.neighbours import (
@@ -25,7 +25,6 @@ from tfgen.metrics.neighbours import (
 __all__ = [
     "CLASSIFIER",
     "CLASSIFIER_SHA256",
-    "KINDS",
     "DataCopying",
     "DensityCoverage",
     "Estimate",
@@ -38,7 +37,6 @@ __all__ = [
     "NeighbourScores",
     "PerClass",
     "PrecisionRecall",
-    "Score",
     "class_accuracy",
     "class_score",
     "cross_entropy",

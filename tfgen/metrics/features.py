@@ -121,9 +121,7 @@ class Extractor:
         exponentials = np.exp(logits - logits.max(1, keepdims=True))
         return features, exponentials / exponentials.sum(1, keepdims=True)
 
-    def _run(
-        self, images: Any, batch_size: int, progress: Callable[[int, int], None] | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _run(self, images: Any, batch_size: int, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
         images = self._checked(images)
         if self._compiled is None:
             import tensorflow as tf

@@ -1,14 +1,11 @@
-"""Units of likelihoods, and the label that every published number carries."""
+"""Units of likelihoods: nats, bits per dimension, and densities of dequantised data in bits."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
-__all__ = ["KINDS", "Score", "density_bits_per_dim", "nats_to_bits_per_dim"]
-
-KINDS = ("exact", "lower bound", "upper bound", "estimate")
+__all__ = ["density_bits_per_dim", "nats_to_bits_per_dim"]
 
 
 def nats_to_bits_per_dim(nats: Any, event_shape: tuple[int, ...]) -> Any:
@@ -61,85 +58,3 @@ def density_bits_per_dim(log_density: Any, event_shape: tuple[int, ...], *, leve
         raise ValueError(f"Expected `levels`, the number of grey values, of at least 2. Received: levels={levels}")
     bits = nats_to_bits_per_dim(-log_density, event_shape)
     return bits + math.log2(levels) if unit_range else bits
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Score:
-    """A number with what it takes to repeat it: without its protocol a number says nothing.
-
-    Args:
-      metric: what was measured, "nll" or "frechet_distance".
-      value: finite.
-      unit: "nats", "bits/dim", "accuracy", ...
-      kind: "exact" (a sum over the very rows), "lower bound" or "upper bound" on the quantity of that name, or "estimate"
-        (from samples, with an error or a bias that depends on n).
-      n: number of rows measured, at least 1.
-      split: which rows, "fashion_mnist test, grey".
-      seed: of everything drawn; None where nothing is.
-      protocol: in one sentence, how it was computed: against what, in which feature space, with which constants.
-      std: standard deviation, where one is known; the protocol says of what.
-
-    Raises:
-      ValueError: a text is empty, the kind is none of these, a number is not finite, or n is below 1.
-      TypeError: a number is none.
-
-    Example:
-      >>> import tfgen
-      >>> print(tfgen.metrics.Score(metric="nll", value=88.5, unit="nats", kind="exact", n=10_000, split="test", seed=None,
-      ...                           protocol="mean of -log p(x)"))
-      nll 88.5 nats (exact; n=10000, split=test, seed=none; mean of -log p(x))
-    """
-
-    metric: str
-    value: float
-    unit: str
-    kind: str
-    n: int
-    split: str
-    seed: int | None
-    protocol: str
-    std: float | None = None
-
-    def __post_init__(self) -> None:
-        for field in ("metric", "unit", "split", "protocol"):
-            text = getattr(self, field)
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(
-                    f"Expected `{field}` as a text that is not empty; a number without it cannot be repeated. "
-                    f"Received: {field}={text!r}"
-                )
-        if self.kind not in KINDS:
-            raise ValueError(f"Expected `kind` to be one of {', '.join(map(repr, KINDS))}. Received: kind={self.kind!r}")
-        object.__setattr__(self, "value", self._finite("value"))
-        if self.std is not None:
-            object.__setattr__(self, "std", self._finite("std"))
-        object.__setattr__(self, "n", self._integer("n"))
-        if self.n < 1:
-            raise ValueError(f"Expected `n`, the number of rows measured, of at least 1. Received: n={self.n}")
-        if self.seed is not None:
-            object.__setattr__(self, "seed", self._integer("seed"))
-
-    def _finite(self, field: str) -> float:
-        """Turns numpy's and TensorFlow's scalars into plain numbers, which JSON takes."""
-        try:
-            number = float(getattr(self, field))
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"Expected `{field}` as one number. Received: {field}={getattr(self, field)!r}") from error
-        if not math.isfinite(number):
-            raise ValueError(
-                f"Expected a finite `{field}` of {self.metric}; look for NaN in the samples or an untrained model. "
-                f"Received: {field}={number}"
-            )
-        return number
-
-    def _integer(self, field: str) -> int:
-        number = getattr(self, field)
-        if isinstance(number, bool) or not hasattr(number, "__index__"):
-            raise TypeError(f"Expected `{field}` as an integer. Received: {field}={number!r}")
-        return int(number)
-
-    def __str__(self) -> str:
-        spread = "" if self.std is None else f" +- {self.std:.4g}"
-        seed = "none" if self.seed is None else self.seed
-        where = f"n={self.n}, split={self.split}, seed={seed}"
-        return f"{self.metric} {self.value:.6g}{spread} {self.unit} ({self.kind}; {where}; {self.protocol})"

@@ -81,7 +81,7 @@ def measure_frames(protocol: Protocol | None = None, *, progress: Progress | Non
         seen, shared = protocol.changed(view=view), {}
         content[view] = {}
         for frame in FRAMES:
-            quality = Quality(seen, frame_images(frame, seen), progress=progress)
+            quality = Quality(seen, samples=frame_images(frame, seen), progress=progress)
             quality.__dict__.update(shared)  # the split's and the training images' features serve both frames
             numbers = [number for group in quality.names() for number in quality.compute(group)]
             shared = {name: quality.__dict__[name] for name in ("reference", "real_features", "training_features")}

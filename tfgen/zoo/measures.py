@@ -95,7 +95,7 @@ def _groups(model: Any, protocol: Protocol | None, told: Progress | None) -> lis
     if protocol is not None and isinstance(model, AdversarialModel):
         groups.append((["sample_mean", "sample_std"], lambda progress: _moments(model, progress)))
     if protocol is not None and tuple(model.event_shape) == _EXTRACTED:
-        quality = Quality(protocol, model, progress=told)
+        quality = Quality(protocol, samples=model, progress=told)
         groups += [(list(group), lambda progress, group=group: quality.compute(group)) for group in quality.names()]
     pinned = [f"pinned_seed_{seed}" for seed in _PINNED_SEEDS]
     groups.append((pinned, lambda progress: _pinned(model)))

@@ -49,7 +49,7 @@ class Quality:
       >>> pixels = tfgen.metrics.Extractor(lambda images: images[:, ::9, ::9, 0], name="pixels")
       >>> images = tfgen.data.arrays("fashion_mnist_small", "test")[0]
       >>> protocol = tfgen.zoo.Protocol(data="fashion_mnist_small", split="test")
-      >>> number = next(Quality(protocol, images, extractor=pixels).distances())
+      >>> number = next(Quality(protocol, samples=images, extractor=pixels).distances())
       >>> number["metric"], abs(round(number["value"], 6)), number["n"]
       ('frechet_distance', 0.0, 500)
     """
@@ -57,9 +57,9 @@ class Quality:
     def __init__(
         self,
         protocol: Protocol,
+        *,
         samples: Any,
         labels: Any = None,
-        *,
         extractor: metrics.Extractor | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -173,7 +173,9 @@ class Quality:
     def _about(self) -> tuple[str, dict[str, Any]]:
         """Says how the samples were drawn, in words and in the fields of a number."""
         n, asked = len(self.samples), "" if self.labels is None else ", class i % classes in row i"
-        drawn = f"{n} samples that were given" if self._model is None else f"model.sample({n}, seed={self.protocol.seed}{asked})"
+        drawn = (
+            f"{n} samples that were given" if self._model is None else f"model.sample({n}, seed={self.protocol.seed}{asked})"
+        )
         how = f"{drawn}, against all {len(self.reference[0])} images of the split, features of {self.extractor.name}"
         seed = self.protocol.seed if self._model is not None else None
         more = {"split": self.protocol.place, "n": n, "seed": seed, "data_sha256": self.reference[1]}

@@ -54,9 +54,7 @@ def verify(
     return [_compare(stored[metric], received[metric]) for metric in wanted]
 
 
-def remeasure(
-    name: str | os.PathLike[str], *, metrics: list[str] | None = None, progress: Progress | None = None
-) -> Path:
+def remeasure(name: str | os.PathLike[str], *, metrics: list[str] | None = None, progress: Progress | None = None) -> Path:
     """Computes numbers of an entry anew and writes them and its card: for a new measure, or another processor.
 
     Args:
