@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfgen
-from tfgen.distributions import Categorical, DiscretizedLogistic
+from tfgen.distributions import Categorical, DiscretizedLogistic, DiscretizedLogisticMixture
 from tfgen.models.autoregressive import ordered
 from tfgen.models.autoregressive.ordered import OrderedModel
 
@@ -35,6 +35,9 @@ KINDS: dict[str, Callable[[Shape], OrderedModel]] = {
     "made, three orders": lambda shape: tfgen.MADE(shape, hidden=(11,), ordering="random", num_masks=3),
     "made, three masks in raster order": lambda shape: tfgen.MADE(
         shape, hidden=(8, 8), num_masks=3, direct=False, activation="elu"
+    ),
+    "made, mixture of logistics": lambda shape: tfgen.MADE(
+        (shape[0], shape[1] * shape[2], 1), hidden=(9,), likelihood=DiscretizedLogisticMixture(2, levels=3)
     ),
     "made, two orders, three levels": lambda shape: tfgen.MADE(
         shape, hidden=(9,), ordering="random", num_masks=2, likelihood=Categorical(3)
@@ -64,7 +67,7 @@ def draw(model: OrderedModel, how: Any, uniforms: tf.Tensor, ordering: int = 0, 
 
     def run(uniforms: tf.Tensor, ordering: tf.Tensor, *tensors: tf.Tensor) -> tf.Tensor:
         images, observed = tensors or (None, None)
-        return how(model.network, model.likelihood.draw, images, observed, uniforms, temperature, ordering)
+        return how(model.network, model._draw_value, images, observed, uniforms, temperature, ordering=ordering)
 
     tensors = () if images is None else (tf.constant(images), tf.constant(observed))
     return model._compiled(f"{how.__name__} {len(tensors)}", run)(uniforms, tf.constant(ordering), *tensors).numpy()
@@ -86,8 +89,8 @@ def by_steps(model: OrderedModel, x: np.ndarray, ordering: int = 0) -> np.ndarra
         own = values[block * length : (block + 1) * length]
         for number in range(length):
             known = np.where(np.arange(length)[:, None] < number, own, np.float32(7.0))
-            parameters = network.block_outputs(tf.constant(known), context)[number]
-            total += model.likelihood.log_prob(parameters[:, None], tf.constant(own[number][:, None])).numpy()[:, 0]
+            parameters = model.likelihood.split(network.block_outputs(tf.constant(known), context)[number], 1)
+            total += model.likelihood.log_prob(parameters, tf.constant(own[number][:, None])).numpy()[:, 0]
         state = network.end_block(tf.constant(own), state, context)
     return total
 

@@ -50,7 +50,7 @@ def connected(network: Any, ordering: int) -> np.ndarray:
 def check(model: Any) -> None:
     for ordering in range(model.network.num_orderings):
         # far apart, as a unit that is dead at one input is alive at another
-        inputs = [np.random.default_rng(seed).normal(0.0, 3.0, (2, *SHAPE)).astype(np.float32) for seed in range(8)]
+        inputs = [np.random.default_rng(seed).normal(0.0, 3.0, (2, *model.event_shape)).astype(np.float32) for seed in range(8)]
         found = [dependence(model, x, ordering) for x in inputs]
         assert not np.max(found, 0)[:, 1].any(), "an output depends on another row of the batch"
         np.testing.assert_array_equal(np.max(found, 0)[:, 0] > 0, connected(model.network, ordering), f"order {ordering}")
@@ -61,14 +61,14 @@ def test_at_initialisation_and_after_training(kind: str) -> None:
     model: Any = KINDS[kind](SHAPE)
     for ordering in range(model.network.num_orderings):  # as it is built, where some weights are zero
         places = np.argsort(model.network.orderings[ordering])
-        found = dependence(model, images(SHAPE, 2, model.likelihood.levels), ordering)
+        found = dependence(model, images(model.event_shape, 2, model.likelihood.levels), ordering)
         assert not found[:, 0][places[:, None] <= places].any() and not found[:, 1].any()
     model = small(kind, SHAPE)
     check(model)
     before = [variable.numpy() for variable in model.network.trainable_variables]
     model.compile(optimizer="sgd")
     model.optimizer.learning_rate = 1e-3
-    model.fit(images(SHAPE, 12, model.likelihood.levels), batch_size=3, verbose=0)
+    model.fit(images(model.event_shape, 12, model.likelihood.levels), batch_size=3, verbose=0)
     assert all((variable.numpy() != old).any() for variable, old in zip(model.network.trainable_variables, before, strict=True))
     check(model)
 

@@ -53,7 +53,7 @@ def test_training_takes_the_orders_in_turn() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_conditionals_by_steps_multiply_to_log_prob(kind: str, shape: Any) -> None:
     model = small(kind, shape)
-    x = images(shape, 3, model.likelihood.levels)
+    x = images(model.event_shape, 3, model.likelihood.levels)
     for ordering in range(model.network.num_orderings):
         np.testing.assert_allclose(by_steps(model, x, ordering), log_prob_in_order(model, x, ordering), rtol=2e-5)
     if model.network.num_orderings == 1:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import random
-from tfgen.distributions import Categorical
+from tfgen.distributions import Categorical, DiscretizedLogisticMixture
 
 from .ordered_models import KINDS, draw, ordered, small
 from .small import images, randomise
@@ -28,8 +28,8 @@ def uniforms_of(shape: tuple[int, int, int]) -> tf.Tensor:
 @pytest.mark.parametrize("shape", [(5, 27, 1), (3, 3, 2), (1, 1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_cached_equals_naive(kind: str, shape: Any) -> None:
-    model, u = small(kind, shape), uniforms_of(shape)
-    x = images(shape, 5, model.likelihood.levels)
+    model = small(kind, shape)
+    u, x = uniforms_of(model.event_shape), images(model.event_shape, 5, model.likelihood.levels)
     observed = (np.random.default_rng(1).random(x.shape) < 0.5).astype(np.float32)
     for ordering in range(model.network.num_orderings):
         np.testing.assert_array_equal(draw(model, ordered.cached, u, ordering), draw(model, ordered.naive, u, ordering))
@@ -133,6 +133,12 @@ def test_a_file_keeps_orders_and_masks(build: Any, tmp_path: Any) -> None:
 def test_bad_arguments_are_named(cls: Any, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         cls(**{"image_shape": (4, 4, 1), **arguments})
+
+
+def test_likelihoods_that_couple_channels_are_refused() -> None:
+    with pytest.raises(ValueError, match="couples the channels"):
+        tfgen.NADE((4, 3, 3), likelihood=DiscretizedLogisticMixture(2))
+    tfgen.NADE((4, 3, 1), hidden=2, likelihood=DiscretizedLogisticMixture(2))
 
 
 def test_an_image_of_another_shape_is_refused() -> None:

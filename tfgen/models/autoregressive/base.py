@@ -33,9 +33,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     sampling_controls: tuple[str, ...] = ("temperature",)
     likelihood_kind: ClassVar[str] = "exact"
-    whole_pixels: ClassVar[bool] = (
-        True  # whether a pixel's channels are drawn one after the other, as a coupled likelihood needs
-    )
+    whole_pixels: bool = True  # whether a pixel's channels are drawn one after the other, as a coupled likelihood needs
     network: Any
     averaged_network: Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -31,6 +31,10 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
     network: OrderedNetwork
     averaged_network: OrderedNetwork
 
+    def _finish_network(self, image_shape: Sequence[int]) -> None:
+        self.whole_pixels = image_shape[-1] == 1
+        super()._finish_network(image_shape)
+
     def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
         del conditions
 
@@ -48,6 +52,10 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
 
     # ---- sampling ----
 
+    def _draw_value(self, outputs: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Draws values, each as the one channel of a pixel: (..., num_parameters) and (...) to (...)."""
+        return self.likelihood.draw_channel(self.likelihood.split(outputs, 1), 0, u[..., None], u, temperature)
+
     def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
         return self._draw_rows(None, None, seeds, controls)
 
@@ -62,7 +70,7 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
         network, count = self.averaged_network, self.averaged_network.num_orderings
 
         def in_order(ordering: Any) -> tf.Tensor:
-            return cached(network, self.likelihood.draw, images, observed, uniforms, temperature, ordering)
+            return cached(network, self._draw_value, images, observed, uniforms, temperature, ordering=ordering)
 
         if count == 1:
             return in_order(0)
@@ -90,6 +98,7 @@ def cached(
     observed: tf.Tensor | None,
     uniforms: tf.Tensor,
     temperature: tf.Tensor,
+    *,
     ordering: tf.Tensor | int = 0,
 ) -> tf.Tensor:
     """Draws the missing values block by block, for about the cost of one pass.
@@ -100,7 +109,7 @@ def cached(
 
     Args:
       network: runs block by block.
-      draw: turns (parameters, uniforms, temperature) into values.
+      draw: turns (outputs, uniforms, temperature) of values into values.
       images: (batch, height, width, channels), any value where missing; None where nothing is observed.
       observed: the same shape, 1 where a value is known; None where nothing is.
       uniforms: the same shape, in (0, 1), one for each place of the image: all the randomness there is.
@@ -119,7 +128,7 @@ def cached(
         context = network.start_block(state, block, ordering)
 
         def redraw(values: tf.Tensor) -> tf.Tensor:
-            drawn = draw(network.block_outputs(values, context)[:, :, None], u[..., None], temperature[:, None])[..., 0]
+            drawn = draw(network.block_outputs(values, context), u, temperature)
             return drawn if known is None else tf.where(known > 0, given, drawn)
 
         def again(values: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -151,13 +160,14 @@ def naive(
     observed: tf.Tensor | None,
     uniforms: tf.Tensor,
     temperature: tf.Tensor,
+    *,
     ordering: tf.Tensor | int = 0,
 ) -> tf.Tensor:
     """Draws the missing values with one pass of the whole network for each: what `cached` must agree with.
 
     Args:
       network: the network; only its `call` is used.
-      draw: turns (parameters, uniforms, temperature) into values.
+      draw: turns (outputs, uniforms, temperature) of values into values.
       images: (batch, height, width, channels), any value where missing; None where nothing is observed.
       observed: the same shape, 1 where a value is known; None where nothing is.
       uniforms: the same shape, in (0, 1).
@@ -174,8 +184,8 @@ def naive(
     def body(number: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         place = order[number]
         outputs = tf.reshape(network(tf.reshape(x, shape), ordering=ordering), (-1, size, network.num_parameters))
-        drawn = draw(outputs[:, place, None], u[:, place, None], temperature[:, None])
-        new = tf.where(tf.range(size) == place, drawn, x)
+        drawn = draw(outputs[:, place], u[:, place], temperature)
+        new = tf.where(tf.range(size) == place, drawn[:, None], x)
         return number + 1, new if known is None else tf.where(known, x, new)
 
     start = tf.zeros_like(u) if known is None else tf.where(known, tf.reshape(images, (-1, size)), 0.0)
