@@ -28,7 +28,7 @@ def all_values(levels: int, channels: int) -> np.ndarray:
 @pytest.mark.parametrize(("components", "levels", "channels"), SMALL)
 @pytest.mark.parametrize("spread", [0.3, 5.0])
 def test_all_pixels_sum_to_one_channel_by_channel(components: int, levels: int, channels: int, spread: float) -> None:
-    likelihood = DiscretizedLogisticMixture(components, levels)
+    likelihood = DiscretizedLogisticMixture(components, levels=levels)
     x = all_values(levels, channels)
     one = parameters(likelihood, channels, spread=spread)
     log_prob = likelihood.log_prob(tf.repeat(one, len(x), 0), tf.constant(x)).numpy().astype(np.float64)
@@ -65,7 +65,7 @@ def by_hand(likelihood: DiscretizedLogisticMixture, raw: np.ndarray, x: np.ndarr
 
 
 def test_the_formula() -> None:
-    likelihood = DiscretizedLogisticMixture(4, 9)
+    likelihood = DiscretizedLogisticMixture(4, levels=9)
     assert likelihood.num_outputs(3) == 40
     for seed in range(5):
         raw = parameters(likelihood, 3, seed=seed)
@@ -75,7 +75,7 @@ def test_the_formula() -> None:
 
 
 def test_one_component_of_one_channel_is_a_discretized_logistic() -> None:
-    likelihood, x = DiscretizedLogisticMixture(1, 256), tf.linspace(0.0, 1.0, 256)[:, None]
+    likelihood, x = DiscretizedLogisticMixture(1, levels=256), tf.linspace(0.0, 1.0, 256)[:, None]
     found = likelihood.log_prob(tf.repeat(tf.constant([[3.0, 0.1, -2.0]]), 256, 0), x).numpy()[:, 0]
     loc, scale = 0.6, 1e-3 + np.log1p(np.exp(-2.0))
     edges = np.concatenate([[-np.inf], (np.arange(255) + 0.5) / 255, [np.inf]])
@@ -88,7 +88,7 @@ def test_a_draw_is_the_inverse_of_the_cumulative_probability(
     components: int, levels: int, channels: int, temperature: float
 ) -> None:
     """On an even grid of uniforms, each level of each channel comes as often as its conditional says."""
-    likelihood, n = DiscretizedLogisticMixture(components, levels), 4096
+    likelihood, n = DiscretizedLogisticMixture(components, levels=levels), 4096
     u = (np.arange(n) + 0.5) / n
     for channel in range(channels):
         raw = parameters(likelihood, channels, seed=channel)
@@ -108,7 +108,7 @@ def test_a_draw_is_the_inverse_of_the_cumulative_probability(
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 17, 255, 256, 257])
 def test_every_level_can_be_drawn(levels: int) -> None:
-    likelihood = DiscretizedLogisticMixture(2, levels)
+    likelihood = DiscretizedLogisticMixture(2, levels=levels)
     flat = tf.constant([[0.0, 0.0, 0.0, 0.0, 9.0, 9.0]])  # so wide that u walks through all levels
     u = tf.linspace(1e-6, 1.0 - 1e-6, 40 * levels)
     drawn = likelihood.draw(tf.repeat(flat, 40 * levels, 0), u[:, None]).numpy()
@@ -116,7 +116,7 @@ def test_every_level_can_be_drawn(levels: int) -> None:
 
 
 def test_draw_is_draw_channel_in_turn() -> None:
-    likelihood = DiscretizedLogisticMixture(3, 16)
+    likelihood = DiscretizedLogisticMixture(3, levels=16)
     raw, u = parameters(likelihood, 3, 50), np.random.default_rng(0).random((50, 3)).astype(np.float32)
     drawn = likelihood.draw(raw, tf.constant(u), 0.7).numpy()
     for channel in range(3):
@@ -127,11 +127,11 @@ def test_draw_is_draw_channel_in_turn() -> None:
 
 def test_colours_are_coupled_and_the_observed_channels_reweigh_the_components() -> None:
     """Two components far apart: a red from one leaves green no choice but the same one."""
-    likelihood = DiscretizedLogisticMixture(2, 16)
+    likelihood = DiscretizedLogisticMixture(2, levels=16)
     narrow = -9.0
     raw = tf.constant([[0.0, 0.0, -0.05, 0.05, narrow, narrow, 0.05, -0.05, narrow, narrow, 0.0, 0.0]])
-    low = likelihood.draw_channel(tf.repeat(raw, 9, 0), 1, tf.zeros((9, 2)) + 0.2, tf.linspace(0.1, 0.9, 9)).numpy()
-    high = likelihood.draw_channel(tf.repeat(raw, 9, 0), 1, tf.zeros((9, 2)) + 0.8, tf.linspace(0.1, 0.9, 9)).numpy()
+    low = likelihood.draw_channel(tf.repeat(raw, 9, 0), 1, tf.zeros((9, 2)) + 0.2, tf.linspace(0.1, 0.9, 9), 1.0).numpy()
+    high = likelihood.draw_channel(tf.repeat(raw, 9, 0), 1, tf.zeros((9, 2)) + 0.8, tf.linspace(0.1, 0.9, 9), 1.0).numpy()
     assert (np.abs(low - 0.3) < 0.1).all() and (np.abs(high - 0.7) < 0.1).all()
 
 
@@ -159,9 +159,9 @@ def test_zero_outputs_spread_over_the_range() -> None:
 
 
 def test_equality_and_bad_arguments() -> None:
-    likelihood = DiscretizedLogisticMixture(3, 8, min_scale=0.01)
+    likelihood = DiscretizedLogisticMixture(3, levels=8, min_scale=0.01)
     assert DiscretizedLogisticMixture.from_config(likelihood.get_config()) == likelihood
-    assert likelihood != DiscretizedLogisticMixture(3, 8)
+    assert likelihood != DiscretizedLogisticMixture(3, levels=8)
     for arguments in ({"num_components": 0}, {"levels": 1}, {"min_scale": 0.0}):
         with pytest.raises(ValueError, match="Received"):
             DiscretizedLogisticMixture(**arguments)

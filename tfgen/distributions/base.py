@@ -90,7 +90,7 @@ class Likelihood(abc.ABC):
         """
 
     def draw_channel(
-        self, parameters: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0
+        self, parameters: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float
     ) -> tf.Tensor:
         """Draws one channel of a pixel, given those before it.
 

@@ -115,7 +115,7 @@ class DiscretizedLogisticMixture(Likelihood):
 
     coupled = True
 
-    def __init__(self, num_components: int = 10, levels: int = 256, *, min_scale: float = 1e-3) -> None:
+    def __init__(self, num_components: int = 10, *, levels: int = 256, min_scale: float = 1e-3) -> None:
         if num_components < 1 or levels < 2 or min_scale <= 0:
             raise ValueError(
                 "Expected at least 1 component, at least 2 levels and a positive `min_scale`. "
@@ -181,7 +181,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return tf.stack(drawn, -1)
 
     def draw_channel(
-        self, parameters: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0
+        self, parameters: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float
     ) -> tf.Tensor:
         warm = tf.convert_to_tensor(temperature, tf.float32)[..., None]
         weights = parameters[..., : self.num_components] / warm

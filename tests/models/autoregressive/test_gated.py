@@ -22,7 +22,7 @@ SETTINGS: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "dilated, wide kernel": ((8, 7, 1), {"blocks": 2, "dilations": (1, 2), "kernel_size": 5}),
     "colour": ((3, 4, 3), {"blocks": 2, "likelihood": Categorical(3)}),
     "two channels": ((3, 5, 2), {"blocks": 1}),
-    "coupled colour": ((3, 3, 3), {"blocks": 1, "likelihood": DiscretizedLogisticMixture(2, 4)}),
+    "coupled colour": ((3, 3, 3), {"blocks": 1, "likelihood": DiscretizedLogisticMixture(2, levels=4)}),
     "one column": ((5, 1, 1), {}),
 }
 

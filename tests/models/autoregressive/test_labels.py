@@ -17,7 +17,7 @@ from .test_probabilities import all_images, by_steps
 TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "2x3 binary": ((2, 3, 1), {}),
     "1x2 of two channels, three levels": ((1, 2, 2), {"likelihood": Categorical(3)}),
-    "1x1x3 mixture": ((1, 1, 3), {"likelihood": DiscretizedLogisticMixture(2, 4)}),
+    "1x1x3 mixture": ((1, 1, 3), {"likelihood": DiscretizedLogisticMixture(2, levels=4)}),
 }
 
 

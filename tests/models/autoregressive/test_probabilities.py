@@ -22,13 +22,13 @@ TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "1x1 of three channels": ((1, 1, 3), {"filters": 9, "likelihood": Categorical(4)}),
     "2x2 logistic": ((2, 2, 1), {"likelihood": DiscretizedLogistic(4)}),
     "2x3 dilated": ((2, 3, 1), {"dilations": (1, 2), "blocks": 2, "kernel_size": 5}),
-    "2x2 mixture": ((2, 2, 1), {"likelihood": DiscretizedLogisticMixture(2, 4)}),
-    "1x2 mixture of three channels": ((1, 2, 3), {"likelihood": DiscretizedLogisticMixture(3, 3)}),
-    "2x1 mixture of two channels": ((2, 1, 2), {"likelihood": DiscretizedLogisticMixture(3, 3)}),
+    "2x2 mixture": ((2, 2, 1), {"likelihood": DiscretizedLogisticMixture(2, levels=4)}),
+    "1x2 mixture of three channels": ((1, 2, 3), {"likelihood": DiscretizedLogisticMixture(3, levels=3)}),
+    "2x1 mixture of two channels": ((2, 1, 2), {"likelihood": DiscretizedLogisticMixture(3, levels=3)}),
     "gated 2x3 binary": ((2, 3, 1), GATED),
     "gated 3x2 dilated": ((3, 2, 1), {**GATED, "blocks": 3, "dilations": (1, 2), "kernel_size": 5}),
     "gated 1x2x3 of three levels": ((1, 2, 3), {**GATED, "likelihood": Categorical(3)}),
-    "gated 2x1 mixture of three channels": ((2, 1, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(2, 3)}),
+    "gated 2x1 mixture of three channels": ((2, 1, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(2, levels=3)}),
 }
 
 

@@ -31,14 +31,14 @@ SETTINGS: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "logistic": ((4, 4, 1), {"likelihood": DiscretizedLogistic(16)}),
     "uneven filters": ((4, 3, 3), {"filters": 4, "head": 5}),
     "mixture": ((4, 4, 1), {"likelihood": "discretized_logistic_mixture"}),
-    "mixture of colours": ((3, 4, 3), {"likelihood": DiscretizedLogisticMixture(3, 16)}),
+    "mixture of colours": ((3, 4, 3), {"likelihood": DiscretizedLogisticMixture(3, levels=16)}),
     "gated": ((6, 5, 1), GATED),
     "gated colour": ((4, 5, 3), {**GATED, "filters": 4}),
     "gated dilated": ((7, 9, 1), {**GATED, "dilations": (1, 2, 4, 2), "blocks": 5}),
     "gated wide kernel": ((6, 7, 1), {**GATED, "kernel_size": 7}),
     "gated one column": ((6, 1, 1), GATED),
     "gated one row": ((1, 6, 3), GATED),
-    "gated mixture of colours": ((4, 3, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(3, 16)}),
+    "gated mixture of colours": ((4, 3, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(3, levels=16)}),
 }
 
 

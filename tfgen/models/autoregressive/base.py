@@ -135,7 +135,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         given = self._conditions(controls.get("label"))
         network = self.averaged_network
         if isinstance(network, CausalNetwork):
-            return raster.cached(network, self._draw, images, observed, uniforms, temperature, given)
+            return raster.cached(network, self._draw, images, observed, uniforms, temperature, conditions=given)
         run = functools.partial(self._run, network, **given)
         return raster.naive(run, self._draw, images, observed, uniforms, temperature)
 

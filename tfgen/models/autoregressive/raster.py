@@ -21,6 +21,7 @@ def cached(
     observed: tf.Tensor,
     uniforms: tf.Tensor,
     temperature: tf.Tensor,
+    *,
     conditions: Mapping[str, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Draws the missing pixels with the network's caches.
