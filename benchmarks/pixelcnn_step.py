@@ -44,7 +44,7 @@ def binary_batches(images: np.ndarray, with_targets: bool) -> Any:
 def stepper(model: keras.Model, images: np.ndarray) -> Callable[[], None]:
     """Returns a function that makes one step exactly as `fit` does, and waits for it."""
     model.make_train_function()
-    batches = iter(binary_batches(images, not isinstance(model, tfgen.PixelCNN)))
+    batches = iter(binary_batches(images, not isinstance(model, tfgen.AutoregressiveModel)))
 
     def step() -> None:
         float(model.train_function(batches)["loss"])

@@ -9,12 +9,15 @@ from typing import Any
 import keras
 
 from tfgen import pictures
+from tfgen.callbacks._extraction import draw
 
 __all__ = ["Samples"]
 
 
 class Samples(keras.callbacks.Callback):
     """Draws a grid of samples of fixed seeds at the end of epochs, so that progress can be seen.
+
+    Classes of a conditional model take turns.
 
     Args:
       directory: where `epoch-0001.png` and its followers go; made if missing.
@@ -45,4 +48,4 @@ class Samples(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = int(self.model.epoch.numpy())
         if done % self.every_epochs == 0:
-            pictures.save_grid(self.model.sample(self.n, seed=self.seed), self.directory / f"epoch-{done:04d}.png")
+            pictures.save_grid(draw(self.model, self.n, self.seed), self.directory / f"epoch-{done:04d}.png")
