@@ -17,7 +17,7 @@ __all__ = ["CLASSIFIER", "CLASSIFIER_SHA256", "Extractor", "load_extractor"]
 CLASSIFIER = "classifier-fashion-mnist"
 """The zoo folder of the bundled extractor."""
 
-CLASSIFIER_SHA256 = ""
+CLASSIFIER_SHA256 = "fa87d91707b298527aa4cbaa4522e9411f7889ae89cf1bdd93226a31f1ae0b2a"
 """What its weights are, once and for all: a distance in another feature space is another number."""
 
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
