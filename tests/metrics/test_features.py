@@ -115,6 +115,7 @@ def test_the_bundled_extractor_is_the_frozen_one(monkeypatch: pytest.MonkeyPatch
         metrics.load_extractor()
 
 
+@pytest.mark.slow
 def test_inception_reads_grey_images_of_any_size(tmp_path: Path):
     network = keras.applications.InceptionV3(include_top=False, weights=None, pooling="avg", input_shape=(299, 299, 3))
     network.save_weights(tmp_path / "inception.weights.h5")

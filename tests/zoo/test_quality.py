@@ -194,7 +194,7 @@ def test_frames_frame():
         values = {frame: {number["metric"]: number["value"] for number in numbers} for frame, numbers in frames.items()}
         for metric in ("frechet_distance", "kernel_distance"):
             assert values["floor"][metric] < 0.1 * values["ceiling"][metric]
-        for metric in ("precision", "coverage"):
+        for metric in ("recall", "coverage"):  # precision does not: noise may lie inside the sphere of one odd image
             assert values["floor"][metric] > 0.5 > values["ceiling"][metric]
         assert {number["command"] for number in frames["floor"]} == {"tfgen scoreboard --frames"}
         assert all(number["extractor"]["sha256"] == metrics.CLASSIFIER_SHA256 for number in frames["ceiling"])

@@ -76,6 +76,13 @@ def test_a_number_of_another_feature_space_cannot_enter(small_zoo: Path):
         render_scoreboard(small_zoo)
 
 
+def test_a_bound_says_of_how_many_draws():
+    bound = {**_number("log_prob_bound"), "kind": "lower bound"}
+    check_number({**bound, "num_samples": 5}, "here")
+    with pytest.raises(ValueError, match=r"log_prob_bound without num_samples"):
+        check_number(bound, "here")
+
+
 def test_a_number_that_is_not_finite_cannot_enter():
     with pytest.raises(ValueError, match=r"Expected finite numbers in here. Received: frechet_distance=nan"):
         check_number(_number(value=float("nan")), "here")

@@ -120,11 +120,12 @@ def _numbers(metrics: list[dict[str, Any]]) -> str:
         if number.get("std") is not None:
             shown += f" ± {format_value(number['std'], 2)}"
         value = [number["metric"], shown, number["unit"], f"{number['kind']} {mark}"]
-        rows.append([*value, where, str(number["n"]), format_value(number["tolerance"])])
+        seed = "-" if number["seed"] is None else str(number["seed"])
+        rows.append([*value, where, str(number["n"]), seed, format_value(number["tolerance"])])
     pinned = sum(number["kind"] == "pinned" for number in metrics)
     if not rows:
         return f"## Numbers\n\n{pinned} pinned forward passes in `metrics.json`."
-    table = _table(["metric", "value", "unit", "kind", "data", "n", "tolerance"], rows)
+    table = _table(["metric", "value", "unit", "kind", "data", "n", "seed", "tolerance"], rows)
     draws = {number["protocol"]: number["data_sha256"] for number in metrics if number["data_sha256"]}
     protocols = [f"{how}; sha256 of the data `{draws[how]}`" if how in draws else how for how in protocols]
     notes = "\n".join(f"* [{place + 1}] {protocol}" for place, protocol in enumerate(protocols))

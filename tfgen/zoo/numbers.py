@@ -39,7 +39,7 @@ def make_number(metric: str, value: Any, unit: str, kind: str, protocol: str, **
       unit: one of the units with a tolerance.
       kind: "exact", "lower bound", "upper bound", "estimate", "moment of samples" or "pinned".
       protocol: how it was computed, in one sentence.
-      **more: split, n, seed, std, data_sha256, extractor, or another tolerance.
+      **more: split, n, seed, std, data_sha256, extractor, num_samples (K of a bound), or another tolerance.
 
     Returns:
       number: a dict for `metrics.json`.
@@ -65,7 +65,8 @@ def check_number(number: Any, where: str) -> None:
       ...
       ValueError: Expected every number of metrics.json with its unit, kind, n, protocol, tolerance, hardware, versions. ...
     """
-    missing = [key for key in _WANTED if not isinstance(number, dict) or number.get(key) in (None, "", {})]
+    wanted = (*_WANTED, "num_samples") if isinstance(number, dict) and "bound" in str(number.get("kind")) else _WANTED
+    missing = [key for key in wanted if not isinstance(number, dict) or number.get(key) in (None, "", {})]
     if missing:
         raise ValueError(
             f"Expected every number of {where} with its {', '.join(_WANTED[2:])}. Measure it again with `tfgen verify --update`. "
