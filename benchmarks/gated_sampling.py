@@ -17,7 +17,7 @@ from benchmarks.pixelcnn_sampling import NAIVE_POSITIONS, naive_seconds, pass_of
 from tfgen.distributions import Likelihood, get_likelihood
 from tfgen.models.autoregressive import raster
 
-SIZE: dict[str, Any] = {"filters": 24, "blocks": 10, "dilations": (1, 2, 4)}
+SIZE: dict[str, Any] = {"filters": 32, "blocks": 5, "dilations": (1, 2, 4, 8, 8)}
 
 
 def measure(likelihood: Likelihood, rows: int, *, rounds: int) -> list[object]:
