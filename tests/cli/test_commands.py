@@ -183,7 +183,7 @@ def _small_samples(folder: Path) -> Path:
 def test_evaluate_prints_how_each_number_was_computed(entry: Path, capsys: Captured):
     assert main(["evaluate", str(entry), "--metrics", "elbo", "log_prob_bound", "--num-samples", "3", "--seed", "9"]) == 0
     shown = capsys.readouterr().out
-    header, _, *rows = [line.split() for line in shown.splitlines()]
+    header, _, *rows = [line.split() for line in shown.splitlines() if line.strip()]
     assert header == ["metric", "value", "unit", "kind", "data", "n", "seed", "how"]
     assert rows[0][0] == "elbo" and rows[0][-3:] == ["40", "9", "1"]
     assert "K = 3 draws" in shown

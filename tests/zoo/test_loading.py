@@ -75,7 +75,7 @@ def test_an_entry_of_the_zoo_is_true(folder: Path):
     checked_weights(folder)
     assert (folder / "README.md").read_text() == render_card(folder, folder.name), f"Run tfgen.zoo.write_card({folder.name!r})"
     model = zoo.load(folder.name)
-    assert model.dtype_policy.name == "float32" and model.ema is None
+    assert model.dtype_policy.name == "float32" and getattr(model, "ema", None) is None
     metrics = zoo.card(folder.name)["metrics"]
     for number in metrics:
         wanted = {
@@ -94,5 +94,6 @@ def test_an_entry_of_the_zoo_is_true(folder: Path):
         }
         assert wanted <= set(number)
     pinned = [number["metric"] for number in metrics if number["kind"] == "pinned"]
-    assert len(pinned) == 3 and len(metrics) > 3
-    assert [result["holds"] for result in zoo.verify(folder.name, metrics=pinned)] == [True] * 3
+    quick = pinned or ["accuracy"]  # a classifier has no samples to pin
+    assert len(quick) == (3 if pinned else 1) and len(metrics) > 3
+    assert [result["holds"] for result in zoo.verify(folder.name, metrics=quick)] == [True] * len(quick)

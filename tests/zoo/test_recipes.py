@@ -10,6 +10,7 @@ import pytest
 
 from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
 from tfgen import zoo
+from tfgen.zoo.classifiers import is_classifier
 
 
 @pytest.mark.parametrize(
@@ -106,9 +107,12 @@ def test_every_recipe_of_the_zoo_trains_two_steps(name: str):
     recipe = zoo.read_recipe(name)
     assert recipe["name"] == name
     model = zoo.build(recipe, precision="float32")
-    images = np.random.default_rng(0).integers(0, 2, (4, *model.event_shape)).astype(np.float32)
-    history = model.fit(images, batch_size=2, verbose=0)
-    assert int(model.step) == 2
+    noise, shape = np.random.default_rng(0), getattr(model, "event_shape", None) or model.input_shape[1:]
+    images = noise.integers(0, 2, (4, *shape)).astype(np.float32)
+    num_classes = model.output_shape[-1] if is_classifier(model) else model.num_classes
+    labels = None if num_classes is None else noise.integers(0, num_classes, 4)
+    history = model.fit(images, labels, batch_size=2, verbose=0)
+    assert int(model.optimizer.iterations if is_classifier(model) else model.step) == 2
     assert all(np.isfinite(values).all() for values in history.history.values())
     assert (recipe.protocol().data, recipe.protocol().split) == ("fashion_mnist", "test")
 

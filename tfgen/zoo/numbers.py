@@ -70,7 +70,7 @@ def check_number(number: Any, where: str) -> None:
     if missing:
         raise ValueError(
             f"Expected every number of {where} with its {', '.join(_WANTED[2:])}. Measure it again with `tfgen verify --update`. "
-            f"Received: {number.get('metric', number) if isinstance(number, dict) else number!r} without {missing[0]}"
+            f"Received: {number.get('metric', number) if isinstance(number, dict) else number} without {missing[0]}"
         )
     if not np.isfinite(np.asarray(number["value"], np.float64)).all():
         raise ValueError(f"Expected finite numbers in {where}. Received: {number['metric']}={number['value']}")
