@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Example:
       >>> from tfgen.cli import main
       >>> main(["list", "--names"])  # doctest: +ELLIPSIS
-      dcgan-fashion-mnist
+      classifier-fashion-mnist
       ...
       0
     """
