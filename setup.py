@@ -49,6 +49,7 @@ setup(
         "serving": ["tensorflow-serving-api>=2.19,<2.22", "grpcio>=1.60,<2", "uvicorn>=0.30,<1"],
         "test": [
             "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
             "ruff>=0.17,<0.18",
             "pyright[nodejs]>=1.1.400",
             "setuptools>=65",

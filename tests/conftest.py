@@ -14,6 +14,13 @@ from tfgen.testing import two_devices
 two_devices()  # before any operation runs: TensorFlow fixes its devices at the first one
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps together, in one of the processes, what shares costly preparations: a file, and a case of the conformance suite."""
+    for item in items:
+        case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+        item.add_marker(pytest.mark.xdist_group(getattr(case, "name", None) or item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def start_of_training() -> None:
     """Sets the process-wide position in the data back, which a test before may have moved."""
