@@ -64,7 +64,8 @@ def _row(folder: Path, content: dict[str, Any]) -> str:
     recipe, training = read_recipe(folder).values, content["training"]
     numbers = {number["metric"]: number for number in content["metrics"]}
     paper, parameters = recipe["paper"], content["model"]["parameters"]
-    system = f"{recipe['system']} ([{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']}))"
+    cited = f"[{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})" if paper.get("arxiv") else str(paper.get("year", ""))
+    system = f"{recipe['system']} ({cited})" if cited else recipe["system"]
     trained = f"{training['steps']:,} steps, {training['minutes']:.0f} min" if training else ""
     cells = [f"[{folder.name}](zoo/{folder.name}/)", system, f"{parameters / 1e6:.2f} M"]
     cells += [_likelihood(numbers, choices) for choices in _LIKELIHOODS.values()]
