@@ -35,6 +35,17 @@ def test_nll_is_the_mean_over_the_fixed_draw(trained: Trained):
     assert values["bits_per_dim"] == pytest.approx(nll / (64 * math.log(2)), abs=1e-6)
 
 
+def test_nll_of_a_conditional_model_is_given_the_labels(trained: Trained):
+    folder, model = trained["conditional"]
+    images, labels = next(
+        iter(data.load("fashion_mnist_small", "test[:40]", view="binarized", image_size=8, batch_size=40, labels=True))
+    )
+    number = next(number for number in zoo.card(folder)["metrics"] if number["metric"] == "nll")
+    assert number["value"] == pytest.approx(-np.mean(model.log_prob(images, labels), dtype=np.float64), abs=1e-4)
+    assert number["value"] != pytest.approx(-np.mean(model.log_prob(images, labels[::-1]), dtype=np.float64), abs=1e-4)
+    assert "-log p(x | label)" in number["protocol"]
+
+
 def test_bounds_are_ordered_and_repeatable(trained: Trained):
     folder, model = trained["latent"]
     values = _values(zoo.card(folder)["metrics"])
@@ -61,6 +72,7 @@ def test_every_family_has_its_numbers(trained: Trained):
     pinned = ["pinned_seed_0", "pinned_seed_1", "pinned_seed_2"]
     wanted = {
         "autoregressive": ["nll", "bits_per_dim"],
+        "conditional": ["nll", "bits_per_dim"],
         "latent": ["elbo", "elbo_bits_per_dim", "log_prob_bound", "log_prob_bound_bits_per_dim"],
         "adversarial": ["sample_mean", "sample_std"],
     }
@@ -109,7 +121,7 @@ def test_an_unknown_number_suggests_the_nearest(trained: Trained):
         zoo.verify(folder, metrics=["nl"])
 
 
-@pytest.mark.parametrize("family", ["autoregressive", "latent", "adversarial"])
+@pytest.mark.parametrize("family", ["autoregressive", "conditional", "latent", "adversarial"])
 def test_verify_holds_for_what_was_measured(trained: Trained, family: str):
     results = zoo.verify(trained[family][0])
     assert [(result["metric"], result["holds"]) for result in results] == [(result["metric"], True) for result in results]

@@ -31,6 +31,13 @@ COMMON: dict[str, Any] = {
 }
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoregressive": {},
+    "conditional": {
+        "model": {
+            "class": "GatedPixelCNN",
+            "arguments": {"image_shape": [8, 8, 1], "num_classes": 10, "filters": 2, "blocks": 1, "ema": 0.5},
+        },
+        "data": {"name": "fashion_mnist_small", "split": "train[:64]", "view": "binarized", "labels": True, "image_size": 8},
+    },
     "latent": {
         "model": {
             "class": "VAE",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tfgen.models.labels import in_turn
+
 __all__ = ["check_extractor", "describe", "draw", "extract", "pixels"]
 
 
@@ -44,6 +46,4 @@ def describe(extractor: Any) -> dict[str, str | None]:
 
 def draw(model: Any, n: int, seed: int, labels: np.ndarray | None = None) -> np.ndarray:
     """Draws the same n samples each time; of a conditional model of the given labels, or of all classes in turn."""
-    if getattr(model, "num_classes", None) is None:
-        return model.sample(n, seed=seed)
-    return model.sample(n, seed=seed, label=np.arange(n) % model.num_classes if labels is None else labels)
+    return model.sample(n, seed=seed, **(in_turn(model, n) if labels is None else {"label": labels}))

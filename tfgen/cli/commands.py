@@ -124,6 +124,7 @@ def run_sample(options: argparse.Namespace) -> int:
     import numpy as np
 
     from tfgen import pictures
+    from tfgen.models.labels import in_turn
 
     output = Path(options.output)
     if output.suffix not in (".png", ".npy"):
@@ -134,6 +135,8 @@ def run_sample(options: argparse.Namespace) -> int:
     if options.label is not None:
         controls["label"] = options.label if len(options.label) > 1 else options.label * n
         n = len(controls["label"])
+    else:
+        controls.update(in_turn(model, n))
     samples = model.sample(n, seed=options.seed, **controls)
     if output.suffix == ".png":
         pictures.save_grid(samples, output)

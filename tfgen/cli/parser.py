@@ -86,7 +86,12 @@ def _sample(commands: Any) -> None:
     )
     parser.add_argument("--temperature", type=float, help="below 1 draws likelier pictures; not every model has it")
     parser.add_argument("--truncation", type=float, help="bounds the latents' magnitude; not every model has it")
-    parser.add_argument("--label", type=int, nargs="+", help="the class of each picture, or one for all; conditional models")
+    parser.add_argument(
+        "--label",
+        type=int,
+        nargs="+",
+        help="the class of each picture, or one for all (default: all in turn); conditional models",
+    )
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

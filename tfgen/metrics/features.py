@@ -56,7 +56,7 @@ class Extractor:
         self.sha256 = sha256 or _checksum(network, name)
         self.image_shape = None if image_shape is None else tuple(image_shape)
         self.has_classes = has_classes
-        self._network = network
+        self._network: Any = network
         self._compiled: Any = None
 
     def describe(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfgen import data
 
-__all__ = ["as_labels", "asserted", "check_labels", "check_num_classes"]
+__all__ = ["as_labels", "asserted", "check_labels", "check_num_classes", "in_turn"]
 
 
 def check_num_classes(num_classes: Any) -> int | None:
@@ -92,6 +92,26 @@ def as_labels(label: Any, num_classes: int, n: int) -> np.ndarray:
     if len(array) != n:  # type: ignore[arg-type]
         raise ValueError(f"Expected one `label`, or one for each of the {n} rows. Received: {len(array)} labels")  # type: ignore[arg-type]
     return array.astype(np.int64)  # type: ignore[union-attr]
+
+
+def in_turn(model: Any, n: int) -> dict[str, np.ndarray]:
+    """Chooses the classes of samples that nobody chose: all of them in turn.
+
+    Args:
+      model: conditional or not.
+      n: number of rows.
+
+    Returns:
+      keywords: {"label": (n,) int64, `i % num_classes` in row i} for `sample` and its like; empty for an unconditional model.
+
+    Example:
+      >>> import tfgen
+      >>> from tfgen.models.labels import in_turn
+      >>> in_turn(tfgen.GatedPixelCNN((4, 4, 1), filters=2, blocks=1, num_classes=3), 4)["label"].tolist()
+      [0, 1, 2, 0]
+    """
+    classes = getattr(model, "num_classes", None)
+    return {} if classes is None else {"label": np.arange(n, dtype=np.int64) % classes}
 
 
 def asserted(label: tf.Tensor, num_classes: int) -> tf.Tensor:

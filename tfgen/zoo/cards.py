@@ -146,8 +146,10 @@ def _framed(metrics: list[dict[str, Any]]) -> str:
     found = {frame: {number["metric"]: number for number in numbers} for frame, numbers in read_frames()[view].items()}
     rows = []
     for number in measured:
-        frames = [found[frame].get(number["metric"]) for frame in FRAMES]
-        if all(frames) and all(frame["split"] == number["split"] and frame["n"] == number["n"] for frame in frames):
+        frames = [frame for frame in (found[name].get(number["metric"]) for name in FRAMES) if frame is not None]
+        if len(frames) == len(FRAMES) and all(
+            frame["split"] == number["split"] and frame["n"] == number["n"] for frame in frames
+        ):
             first, last = (format_value(frame["value"], 4) for frame in frames)
             rows.append([number["metric"], first, format_value(number["value"], 4), last])
     extractor = measured[0]["extractor"]

@@ -219,9 +219,7 @@ def class_numbers(
     Yields:
       number: name, value, unit, and the data it was computed on: split, n, data_sha256.
     """
-    labels = data.arrays(protocol.data, protocol.split)[1]
-    if labels is None:
-        raise ValueError(f"Expected a data set with labels. Received: data={protocol.data!r}")
+    labels = protocol.labels()
     for view, ending in (("8bit", ""), ("binarized", "_binarized")):
         images, sha256 = protocol.changed(view=view).read()
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgen import random
 from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
+from tfgen.models.labels import in_turn
 from tfgen.zoo import classifiers
 from tfgen.zoo.environment import hardware, versions
 from tfgen.zoo.numbers import make_number
@@ -127,8 +128,11 @@ def _classes(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dic
 
 def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
     images, sha256 = protocol.read()
-    nll = -float(np.mean(_over(len(images), "nll", progress, lambda rows: model.log_prob(images[rows]))))
-    how = "mean of -log p(x) over the split, float32 network, float64 mean"
+    given = [] if model.num_classes is None else [protocol.labels()]
+    values = _over(len(images), "nll", progress, lambda rows: model.log_prob(images[rows], *(part[rows] for part in given)))
+    nll = -float(np.mean(values))
+    density = "p(x | label)" if given else "p(x)"
+    how = f"mean of -log {density} over the split, float32 network, float64 mean"
     if protocol.view == "binarized":
         how += "; pixels drawn once, by tfgen.data.fixed_binarized"
     where = _where(protocol, images, sha256)
@@ -163,7 +167,8 @@ def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
     seeds = random.row_seeds(0, _SAMPLES)
 
     def sums(rows: slice) -> np.ndarray:
-        images = model.sample(seed=seeds[rows]).astype(np.float64).reshape(rows.stop - rows.start, -1)
+        labels = {name: values[rows] for name, values in in_turn(model, _SAMPLES).items()}
+        images = model.sample(seed=seeds[rows], **labels).astype(np.float64).reshape(rows.stop - rows.start, -1)
         return np.stack([images.mean(1), np.square(images).mean(1)], 1)
 
     mean, square = _over(_SAMPLES, "samples", progress, sums).mean(0)
@@ -179,9 +184,18 @@ def _pinned(model: Any) -> Iterator[dict[str, Any]]:
         if isinstance(model, AutoregressiveModel):
             # a discrete sample flips with the last bit; the probabilities that it is drawn from do not
             image = np.asarray(random.uniform(tf.constant([seed], tf.int64), model.event_shape) < 0.5, np.float32)
-            output, unit, how = model.predict(image, verbose=0)[0], "probability", "model.predict(x), x = uniform(seed) < 0.5"
+            label = None if model.num_classes is None else np.array([seed % model.num_classes])
+            output, unit, how = (
+                model.predict(image, y=label, verbose=0)[0],
+                "probability",
+                "model.predict(x), x = uniform(seed) < 0.5",
+            )
         else:
-            output, unit, how = model.sample(seed=[seed])[0], "value in [0, 1]", "model.sample(seed=[seed])"
+            output, unit, how = (
+                model.sample(seed=[seed], **in_turn(model, 1))[0],
+                "value in [0, 1]",
+                "model.sample(seed=[seed])",
+            )
         values = np.asarray(output, np.float64).ravel()
         places = np.linspace(0.3, 0.7, 5) * (values.size - 1)
         numbers = [float(values.mean()), *values[places.astype(int)].tolist()]

@@ -57,6 +57,23 @@ class Protocol:
         """Names the data in one phrase, for example "fashion_mnist test, 8bit"."""
         return f"{self.data} {self.split}, {self.view}"
 
+    def labels(self) -> np.ndarray:
+        """Reads the class of each image, in the order of `read`.
+
+        Returns:
+          labels: (n,) int64.
+
+        Raises:
+          ValueError: the data set has no labels.
+          FileNotFoundError: the data is nowhere.
+        """
+        from tfgen import data
+
+        labels = data.arrays(self.data, self.split)[1]
+        if labels is None:
+            raise ValueError(f"Expected a data set with labels. Received: data={self.data!r}")
+        return labels
+
     def read(self) -> tuple[np.ndarray, str]:
         """Reads the images, in order.
 

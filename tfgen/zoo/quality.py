@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfgen import data, metrics, pictures, random
+from tfgen.models.labels import in_turn
 from tfgen.zoo.numbers import make_number
 from tfgen.zoo.protocols import Protocol
 
@@ -65,7 +66,7 @@ class Quality:
     ) -> None:
         self.protocol, self.progress = protocol, progress or (lambda what, done, total: None)
         self._given = None if hasattr(samples, "sample") else np.asarray(samples)
-        self._model = samples if self._given is None else None
+        self._model: Any = samples if self._given is None else None
         self._labels = None if labels is None else np.asarray(labels)
         self._extractor = extractor
 
@@ -79,7 +80,7 @@ class Quality:
             return [MODES]
         if self.protocol.data.startswith(_STACKED):
             return [(MODES[0], MODES[2])]
-        conditional = self._labels is not None or "label" in getattr(self._model, "sampling_controls", ())
+        conditional = self._labels is not None or bool(in_turn(self._model, 1))
         return [DISTANCES, COPYING, *([CONDITIONAL] if conditional else [])]
 
     def compute(self, group: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -123,9 +124,7 @@ class Quality:
     @cached_property
     def labels(self) -> np.ndarray | None:
         """The class that each sample was asked for."""
-        if self._labels is None and "label" in getattr(self._model, "sampling_controls", ()):
-            return np.arange(self.protocol.n) % self._model.num_classes
-        return self._labels
+        return in_turn(self._model, self.protocol.n).get("label") if self._labels is None else self._labels
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -237,7 +236,7 @@ class Quality:
                 f"Expected an extractor with classes, and labels of the samples. Received: {self.extractor.name!r}, "
                 f"labels={self.labels}"
             )
-        classes = data.arrays(self.protocol.data, self.protocol.split)[1]
+        classes = self.protocol.labels()
         accuracy = metrics.class_accuracy(probabilities, self.labels)
         told = f"share of samples that the extractor gives the class that was asked for; {how}"
         yield make_number("class_accuracy", accuracy.value, "share", "estimate", told, **more)

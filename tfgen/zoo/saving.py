@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfgen import pictures
+from tfgen.models.labels import in_turn
 from tfgen.zoo import classifiers
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.entries import locate, sha256_of, write_entry
@@ -137,7 +138,7 @@ def commanded(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]
 def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
     if not classifiers.is_classifier(model):
         if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
-            pictures.save_grid(model.sample(_SAMPLES, seed=0), path)
+            pictures.save_grid(model.sample(_SAMPLES, seed=0, **in_turn(model, _SAMPLES)), path)
     elif recipe is not None:
         classifiers.draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 
