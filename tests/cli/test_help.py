@@ -10,7 +10,7 @@ from tests.cli.conftest import Start
 from tfgen.cli import main
 from tfgen.cli.parser import make_parser
 
-COMMANDS = ("list", "show", "sample", "evaluate", "verify", "train", "export", "serve", "quickstart")
+COMMANDS = ("list", "show", "sample", "evaluate", "verify", "scoreboard", "train", "export", "serve", "quickstart")
 
 
 def test_help_lists_every_command_and_where_to_begin(capsys: pytest.CaptureFixture[str]):
