@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from tfgen.layers.causal import CausalConv2D
+from tfgen.layers.diagonal_lstm import DiagonalBiLSTM
 from tfgen.layers.dropout import RowDropout
 from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
 from tfgen.layers.gated import GatedBlock, gate
+from tfgen.layers.lstm import lstm_cell, lstm_scan
 from tfgen.layers.narrow import NarrowConv2D
+from tfgen.layers.row_lstm import RowLSTM
 
-__all__ = ["CausalConv2D", "ExactConv2D", "ExactConv2DTranspose", "GatedBlock", "NarrowConv2D", "RowDropout", "gate"]
+__all__ = [
+    "CausalConv2D",
+    "DiagonalBiLSTM",
+    "ExactConv2D",
+    "ExactConv2DTranspose",
+    "GatedBlock",
+    "NarrowConv2D",
+    "RowDropout",
+    "RowLSTM",
+    "gate",
+    "lstm_cell",
+    "lstm_scan",
+]
