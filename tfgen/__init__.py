@@ -41,6 +41,7 @@ if TYPE_CHECKING or not _IS_COMMAND:
         GatedPixelCNN,
         LatentVariableModel,
         PixelCNN,
+        PixelRNN,
     )
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ __all__ = [
     "GatedPixelCNN",
     "LatentVariableModel",
     "PixelCNN",
+    "PixelRNN",
     "callbacks",
     "data",
     "distributions",

@@ -32,6 +32,11 @@ def gated(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tf
     return tfgen.GatedPixelCNN(image_shape, **{"filters": 4, "blocks": 1, "kernel_size": 3, **arguments})
 
 
+def pixel_rnn(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfgen.PixelRNN:
+    """A small PixelRNN."""
+    return tfgen.PixelRNN(image_shape, **{"filters": 4, "blocks": 1, "kernel_size": 3, **arguments})
+
+
 def conditional_causal_network() -> keras.Model:
     """A causal network of a user's own that takes labels."""
     image, label = keras.Input((5, 4, 1)), keras.Input((), dtype="int64")
@@ -121,6 +126,21 @@ CASES = [
             line: "Labels have no part in it, and `gated-pixelcnn-binary-dropout` keeps it."
             for line in ("sizes", "summary", "run_eagerly", "stock_callbacks", "terminate_on_nan", "steps_per_execution")
         },
+    ),
+    Case(
+        "pixel-rnn-diagonal-bilstm",
+        lambda **overrides: pixel_rnn(cell="diagonal_bilstm", **overrides),
+        levels=2,
+        sizes=[lambda: pixel_rnn((7, 5, 3), cell="diagonal_bilstm"), lambda: pixel_rnn((12, 14, 1), cell="diagonal_bilstm")],
+        own_networks=lambda: tfgen.PixelRNN((6, 5, 1), network=causal_network()),
+    ),
+    Case(
+        "pixel-rnn-row-lstm-class-conditional",
+        lambda **overrides: pixel_rnn(cell="row_lstm", num_classes=3, **overrides),
+        levels=2,
+        num_classes=3,
+        own_networks=lambda: tfgen.PixelRNN((5, 4, 1), num_classes=3, network=conditional_causal_network()),
+        exempt={"sizes": "Labels have no part in it, and `pixel-rnn-diagonal-bilstm` keeps it."},
     ),
     Case(
         "fvbn-binary",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfgen.models.adversarial import GAN, AdversarialModel
-from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN
+from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN, PixelRNN
 from tfgen.models.latent import VAE, LatentVariableModel
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "GatedPixelCNN",
     "LatentVariableModel",
     "PixelCNN",
+    "PixelRNN",
 ]

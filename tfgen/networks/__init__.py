@@ -9,6 +9,7 @@ from tfgen.networks.gated_pixelcnn import GatedPixelCNNNetwork
 from tfgen.networks.made import MADENetwork
 from tfgen.networks.nade import NADENetwork
 from tfgen.networks.ordered import OrderedNetwork
+from tfgen.networks.pixel_rnn import PixelRNNNetwork
 from tfgen.networks.pixelcnn import CausalNetwork, PixelCNNNetwork
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "NADENetwork",
     "OrderedNetwork",
     "PixelCNNNetwork",
+    "PixelRNNNetwork",
     "convolutional_decoder",
     "convolutional_encoder",
     "dcgan_discriminator",

@@ -7,6 +7,7 @@ from tfgen.models.autoregressive.fvbn import FVBN
 from tfgen.models.autoregressive.gated_pixelcnn import GatedPixelCNN
 from tfgen.models.autoregressive.made import MADE
 from tfgen.models.autoregressive.nade import NADE
+from tfgen.models.autoregressive.pixel_rnn import PixelRNN
 from tfgen.models.autoregressive.pixelcnn import PixelCNN
 
-__all__ = ["FVBN", "MADE", "NADE", "AutoregressiveModel", "GatedPixelCNN", "PixelCNN"]
+__all__ = ["FVBN", "MADE", "NADE", "AutoregressiveModel", "GatedPixelCNN", "PixelCNN", "PixelRNN"]

@@ -1,0 +1,163 @@
+"""The network of PixelRNN, with its two faces: all positions at once for training, one at a time for sampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.layers import CausalConv2D, DiagonalBiLSTM, RowLSTM, lstm_cell
+from tfgen.networks._pixel_rnn_rows import DiagonalLSTMRows, RowLSTMRows
+from tfgen.networks.pixelcnn import CausalNetwork
+
+__all__ = ["PixelRNNNetwork"]
+
+State = dict[str, Any]
+_CELLS: dict[str, tuple[Any, Any]] = {"row_lstm": (RowLSTM, RowLSTMRows), "diagonal_bilstm": (DiagonalBiLSTM, DiagonalLSTMRows)}
+
+
+@keras.saving.register_keras_serializable("tfgen")
+class PixelRNNNetwork(CausalNetwork):
+    """A 7x7 mask-A convolution, then residual LSTM layers `x + U lstm(x)`, then {ReLU, 1x1} twice and the outputs.
+
+    The hidden states have `filters` maps, the residual path twice as many. One position costs one cell a layer; what comes
+    from the rows above is computed once a row for the whole row, with the Diagonal BiLSTM's scan from the right.
+
+    Args:
+      outputs: numbers per position, a multiple of `channels` where these are ordered.
+      channels: colour channels of the image.
+      ordered: whether the outputs of a channel see those before it in their own pixel; False for a likelihood that couples
+        the channels itself.
+      cell: "row_lstm" or "diagonal_bilstm".
+      filters: maps of the hidden states.
+      blocks: number of LSTM layers.
+      kernel_size: size of the first, mask-A convolution.
+      head: maps of the last hidden 1x1 layers; 0 for as many as the residual path.
+      num_classes: number of classes, 0 for an unconditional network.
+
+    Raises:
+      ValueError: an argument is out of its range.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.networks import PixelRNNNetwork
+      >>> PixelRNNNetwork(1, cell="row_lstm", filters=4, blocks=1)(tf.zeros((2, 6, 5, 1))).shape
+      TensorShape([2, 6, 5, 1])
+
+    Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016, Pixel recurrent neural networks, arXiv 1601.06759.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        channels: int = 1,
+        ordered: bool = True,
+        cell: str = "row_lstm",
+        filters: int = 32,
+        blocks: int = 4,
+        kernel_size: int = 7,
+        head: int = 0,
+        num_classes: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if cell not in _CELLS:
+            raise ValueError(f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}")
+        if filters < 1 or blocks < 1 or head < 0 or kernel_size < 3:
+            raise ValueError(
+                "Expected `filters` and `blocks` of at least 1, `head` of at least 0 and `kernel_size` of at least 3. "
+                f"Received: filters={filters}, blocks={blocks}, head={head}, kernel_size={kernel_size}"
+            )
+        self.outputs, self.channels, self.ordered, self.cell = outputs, channels, ordered, cell
+        self.filters, self.blocks, self.kernel_size, self.head, self.num_classes = (
+            filters,
+            blocks,
+            kernel_size,
+            head,
+            num_classes,
+        )
+        groups = channels if ordered else 1
+        maps = -(-filters // groups) * groups  # the next multiple, so that groups are equal
+        wide, last = 2 * maps, -(-(head or 2 * maps) // groups) * groups
+        shared: dict[str, Any] = {"channels": groups, "dtype": self.dtype_policy}
+        layer, rows = _CELLS[cell]
+        self.first = CausalConv2D(wide, kernel_size, mask="A", name="first", **shared)
+        own: dict[str, Any] = {"groups": groups, "num_classes": num_classes, "dtype": self.dtype_policy}
+        # the last pixel of a row is in none of the first convolution's maps of that row: the scan from the right reads pixels
+        seen = [{"pixels": channels} if i == 0 and cell == "diagonal_bilstm" else {} for i in range(blocks)]
+        self.cells = [layer(maps, name=f"cell_{i}", **own, **seen[i]) for i in range(blocks)]
+        self.ups = [CausalConv2D(wide, 1, name=f"up_{i}", **shared) for i in range(blocks)]
+        self.head_layers = [CausalConv2D(last, 1, name=f"head_{i}", **shared) for i in range(2)]
+        self.last = CausalConv2D(outputs, 1, name="outputs", **shared)
+        self._rows = rows(self.cells)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if input_shape[-1] != self.channels:
+            raise ValueError(f"Expected images with {self.channels} channels. Received: input_shape={input_shape}")
+        self.first.build((None, None, None, self.channels))
+        wide = (None, None, None, self.first.filters)
+        for cell, up in zip(self.cells, self.ups, strict=True):
+            cell.build(wide)
+            up.build((None, None, None, cell.filters))
+        for layer in (*self.head_layers, self.last):
+            layer.build(wide)
+            wide = layer.compute_output_shape(wide)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.outputs)
+
+    def call(self, inputs: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        x = 2.0 * inputs - 1.0
+        pixels, x = (tf.transpose(t, (1, 2, 0, 3)) for t in (x, self.first(x)))  # rows first, as the scans go down
+        for cell, up in zip(self.cells, self.ups, strict=True):
+            x = x + up(cell(x, label=label, pixels=pixels) if getattr(cell, "pixels", 0) else cell(x, label=label))
+        for layer in self.head_layers:
+            x = layer(tf.nn.relu(x))
+        return tf.cast(tf.transpose(self.last(tf.nn.relu(x)), (2, 0, 1, 3)), tf.float32)
+
+    # ---- one position at a time: float32, time-major (width, layers, batch, features) rows ----
+
+    def initial_state(self, batch: tf.Tensor, width: int, label: tf.Tensor | None = None) -> State:
+        return {"first": self.first.initial_state(batch, width), "row": self._rows.initial_state(batch, width, label)}
+
+    def prepare_step(self) -> State:
+        return {
+            **self._rows.prepare_step(),
+            "first": self.first.step_kernel(),
+            "up": [layer.step_kernel() for layer in self.ups],
+            "head": [layer.step_kernel() for layer in (*self.head_layers, self.last)],
+        }
+
+    def start_row(self, state: State) -> State:
+        above = state["first"]["rows"][-1]
+        return {"first": self.first.start_row(state["first"]), "row": self._rows.start_row(state["row"], above)}
+
+    def step(self, x: tf.Tensor, state: State, column: tf.Tensor, prepared: State) -> tuple[tf.Tensor, State]:
+        x, first = self.first.step(2.0 * x - 1.0, state["first"], column, prepared["first"])
+        gates, cells, beside = self._rows.ready(state["row"], column, prepared)
+        inputs, hiddens, news = [], [], []
+        for i, up in enumerate(self.ups):
+            hidden, cell = lstm_cell(tf.matmul(x, prepared["own"][i]) + gates[i], cells[i])
+            inputs.append(x)
+            hiddens.append(hidden)
+            news.append(cell)
+            output = hidden if beside is None else hidden + beside[i]
+            x = x + (tf.matmul(output, prepared["up"][i]) + up.bias)
+        row = self._rows.written(state["row"], column, inputs, hiddens, news)
+        for layer, kernel in zip((*self.head_layers, self.last), prepared["head"], strict=True):
+            x = tf.matmul(tf.nn.relu(x), kernel) + layer.bias
+        return x, {"first": first, "row": row}
+
+    def commit(self, x: tf.Tensor, state: State, column: tf.Tensor) -> State:
+        # mask A hides the last channel from every feature map of its own pixel, so only the input's cache lacks it
+        return {**state, "first": self.first.write(2.0 * x - 1.0, state["first"], column)}
+
+    def end_row(self, state: State) -> State:
+        return {"first": self.first.end_row(state["first"]), "row": self._rows.end_row(state["row"])}
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("outputs", "channels", "ordered", "cell", "filters", "blocks", "kernel_size", "head", "num_classes")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
