@@ -126,7 +126,7 @@ def test_gradients_of_the_scan_are_those_of_plain_operations(
     weights = tf.constant(noise.normal(size=(steps, scans, positions, batch, filters)), tf.float32)
 
     def ours(inputs: Any, kernel: Any) -> Any:
-        return lstm_scan(inputs, kernel, offsets, valid if masked else None)
+        return lstm_scan(inputs, kernel, offsets=offsets, valid=valid if masked else None)
 
     def gradients(scan: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:

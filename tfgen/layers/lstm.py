@@ -35,7 +35,7 @@ def lstm_cell(gates: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return o * tf.tanh(cell), cell
 
 
-def lstm_scan(inputs: tf.Tensor, kernel: tf.Tensor, offsets: Sequence[int] = (0,), valid: Any = None) -> tf.Tensor:
+def lstm_scan(inputs: tf.Tensor, kernel: tf.Tensor, *, offsets: Sequence[int] = (0,), valid: Any = None) -> tf.Tensor:
     """Runs cells at all positions of a line, step by step; a cell reads its neighbours' hidden states of the step before.
 
     `gates[t, p] = inputs[t, p] + sum{ h[t - 1, p + s] @ K[s] : s in offsets }`, zero outside of the line and before the first

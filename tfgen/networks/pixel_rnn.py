@@ -33,7 +33,6 @@ class PixelRNNNetwork(CausalNetwork):
       filters: maps of the hidden states.
       blocks: number of LSTM layers.
       kernel_size: size of the first, mask-A convolution.
-      head: maps of the last hidden 1x1 layers; 0 for as many as the residual path.
       num_classes: number of classes, 0 for an unconditional network.
 
     Raises:
@@ -58,29 +57,22 @@ class PixelRNNNetwork(CausalNetwork):
         filters: int = 32,
         blocks: int = 4,
         kernel_size: int = 7,
-        head: int = 0,
         num_classes: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if cell not in _CELLS:
             raise ValueError(f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}")
-        if filters < 1 or blocks < 1 or head < 0 or kernel_size < 3:
+        if filters < 1 or blocks < 1 or kernel_size < 3:
             raise ValueError(
-                "Expected `filters` and `blocks` of at least 1, `head` of at least 0 and `kernel_size` of at least 3. "
-                f"Received: filters={filters}, blocks={blocks}, head={head}, kernel_size={kernel_size}"
+                "Expected `filters` and `blocks` of at least 1, and `kernel_size` of at least 3. "
+                f"Received: filters={filters}, blocks={blocks}, kernel_size={kernel_size}"
             )
         self.outputs, self.channels, self.ordered, self.cell = outputs, channels, ordered, cell
-        self.filters, self.blocks, self.kernel_size, self.head, self.num_classes = (
-            filters,
-            blocks,
-            kernel_size,
-            head,
-            num_classes,
-        )
+        self.filters, self.blocks, self.kernel_size, self.num_classes = filters, blocks, kernel_size, num_classes
         groups = channels if ordered else 1
         maps = -(-filters // groups) * groups  # the next multiple, so that groups are equal
-        wide, last = 2 * maps, -(-(head or 2 * maps) // groups) * groups
+        wide = 2 * maps
         shared: dict[str, Any] = {"channels": groups, "dtype": self.dtype_policy}
         layer, rows = _CELLS[cell]
         self.first = CausalConv2D(wide, kernel_size, mask="A", name="first", **shared)
@@ -89,7 +81,7 @@ class PixelRNNNetwork(CausalNetwork):
         seen = [{"pixels": channels} if i == 0 and cell == "diagonal_bilstm" else {} for i in range(blocks)]
         self.cells = [layer(maps, name=f"cell_{i}", **own, **seen[i]) for i in range(blocks)]
         self.ups = [CausalConv2D(wide, 1, name=f"up_{i}", **shared) for i in range(blocks)]
-        self.head_layers = [CausalConv2D(last, 1, name=f"head_{i}", **shared) for i in range(2)]
+        self.head_layers = [CausalConv2D(wide, 1, name=f"head_{i}", **shared) for i in range(2)]
         self.last = CausalConv2D(outputs, 1, name="outputs", **shared)
         self._rows = rows(self.cells)
 
@@ -159,5 +151,5 @@ class PixelRNNNetwork(CausalNetwork):
         return {"first": self.first.end_row(state["first"]), "row": self._rows.end_row(state["row"])}
 
     def get_config(self) -> dict[str, Any]:
-        names = ("outputs", "channels", "ordered", "cell", "filters", "blocks", "kernel_size", "head", "num_classes")
+        names = ("outputs", "channels", "ordered", "cell", "filters", "blocks", "kernel_size", "num_classes")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

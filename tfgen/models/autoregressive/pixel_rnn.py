@@ -33,7 +33,6 @@ class PixelRNN(AutoregressiveModel):
       filters: maps of the hidden states; the residual path carries twice as many.
       blocks: number of LSTM layers.
       kernel_size: size of the first, mask-A convolution.
-      head: maps of the last hidden layers; 0 for as many as the residual path.
       network: your own causal network in place of the default; a `tfgen.networks.CausalNetwork` samples fast, any other
         Keras model with one pass per pixel. With `num_classes` it takes [images, labels].
       ema: decay of the averaged weights, for example 0.999, or None.
@@ -55,7 +54,7 @@ class PixelRNN(AutoregressiveModel):
     """
 
     arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "cell", "likelihood", "num_classes", "filters", "blocks", "kernel_size", "head", "network",
+        "image_shape", "cell", "likelihood", "num_classes", "filters", "blocks", "kernel_size", "network",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +67,6 @@ class PixelRNN(AutoregressiveModel):
         filters: int = 32,
         blocks: int = 4,
         kernel_size: int = 7,
-        head: int = 0,
         network: Any = None,
         ema: float | None = None,
         seed: int = 0,
@@ -78,7 +76,7 @@ class PixelRNN(AutoregressiveModel):
         self._condition_on(num_classes)
         self.image_shape = configuration.check_image_shape(image_shape)
         self.likelihood = get_likelihood(likelihood)
-        self.cell, self.filters, self.blocks, self.kernel_size, self.head = cell, filters, blocks, kernel_size, head
+        self.cell, self.filters, self.blocks, self.kernel_size = cell, filters, blocks, kernel_size
         self.default_networks = ("network",) if network is None else ()
         channels = self.image_shape[-1]
         self.network = network or PixelRNNNetwork(
@@ -89,7 +87,6 @@ class PixelRNN(AutoregressiveModel):
             filters=filters,
             blocks=blocks,
             kernel_size=kernel_size,
-            head=head,
             num_classes=self.num_classes or 0,
             dtype=self.dtype_policy,
             name="network",
