@@ -14,6 +14,7 @@ _IS_COMMAND = _Path((_sys.argv or [""])[0]).stem == "tfgen" or _sys.orig_argv[1:
 
 if TYPE_CHECKING or not _IS_COMMAND:
     from tfgen import (
+        audio,
         callbacks,
         data,
         distributions,
@@ -58,6 +59,7 @@ __all__ = [
     "LatentVariableModel",
     "PixelCNN",
     "PixelRNN",
+    "audio",
     "callbacks",
     "data",
     "distributions",

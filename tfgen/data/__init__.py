@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfgen.data.audio import from_wav_folder
 from tfgen.data.binary import binarize, fixed_binarized
 from tfgen.data.checks import check_binary, check_images, check_labels, check_lengths
 from tfgen.data.folder import from_folder
@@ -24,6 +25,7 @@ __all__ = [
     "from_arrays",
     "from_folder",
     "from_stacks",
+    "from_wav_folder",
     "get_epoch",
     "get_skip",
     "grid",

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data import prepared, subset
+from tfgen.data.audio import audio_windows, is_speech, window_batches
 from tfgen.data.drawn import drawn_sizes, read_drawn
 from tfgen.data.memory import as_size, batches, check_options, gather, view_images
 from tfgen.data.sources import find_builder
@@ -34,7 +35,8 @@ def load(
 
     Names are TFDS's ("fashion_mnist", "cifar10", ...) and "fashion_mnist_small", which travels with the package. Drawn are
     "ring" and "grid" (points of `tfgen.data.ring()` and `grid()`) and "stacked_fashion_mnist" (`tfgen.data.from_stacks`; each
-    split of its own images), always the same examples; their labels are modes.
+    split of its own images), always the same examples; their labels are modes. "asterisk_speech_8khz/4096" is speech in windows
+    of so many samples, one file in ten held out as "test", from Debian's package asterisk-core-sounds-en-wav.
 
     The order of an epoch follows from (seed, epoch); `model.fit` sets the epoch. `view="binarized"` draws pixels: of training
     splits at each read, `binarize(image, row_keys(seed, epoch, index))`; of every other split once and for all,
@@ -53,8 +55,8 @@ def load(
       image_size: height and width to resize to, one integer for a square; None keeps the stored size.
 
     Returns:
-      dataset: batches of images (batch, height, width, channels) float32 in [0, 1] (of points (batch, 2) in no range), or
-        pairs of those and labels (batch,) int64.
+      dataset: batches of images (batch, height, width, channels) float32 in [0, 1] (of points (batch, 2) in no range, of
+        speech (batch, length, 1) in [-1, 1)), or pairs of those and labels (batch,) int64.
 
     Raises:
       TypeError: an argument has the wrong type.
@@ -69,6 +71,13 @@ def load(
     """
     check_options(batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
     size = as_size(image_size)
+    if is_speech(name):
+        if view != "8bit" or labels or size is not None:
+            raise ValueError(
+                f"Speech has one view, no labels and no image size. Received: view={view!r}, labels={labels}, image_size={image_size}"
+            )
+        windows, training = _speech(name, split)
+        return window_batches(windows, batch_size=batch_size, shuffle=training if shuffle is None else bool(shuffle), seed=seed)
     if drawn_sizes(name) is not None:
         return _load_drawn(name, split, size, labels, batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
     builder = _builder(name)
@@ -97,7 +106,7 @@ def arrays(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray | No
 
     Returns:
       images: (n, height, width, channels) uint8, not writeable: copy before changing it. Of "ring" and "grid" points (n, 2)
-        float32.
+        float32, of speech (n, length, 1) float32 in [-1, 1).
       labels: (n,) int64, or None if the data set has no labels.
 
     Raises:
@@ -110,6 +119,8 @@ def arrays(name: str, split: str = "train") -> tuple[np.ndarray, np.ndarray | No
       >>> images.shape, labels.shape
       ((100, 28, 28, 1), (100,))
     """
+    if is_speech(name):
+        return _speech(name, split)[0], None
     if drawn_sizes(name) is not None:
         return _drawn_arrays(name, split)
     builder = _builder(name)
@@ -151,6 +162,8 @@ def class_names(name: str) -> list[str]:
         from tfgen.data.folder import folder_classes
 
         return folder_classes(name)
+    if is_speech(name):
+        raise ValueError(f"Expected a data set with classes. Received: name={name!r}, one voice without labels")
     if drawn_sizes(name) is not None:
         raise ValueError(f"Expected a data set with classes. Received: name={name!r}, whose labels are numbers of modes")
     builder = _builder(name)
@@ -230,6 +243,15 @@ def _columns(
     images = np.concatenate([images for images, _ in columns])
     labels = [labels for _, labels in columns if labels is not None]
     return images, np.concatenate(labels) if labels else None, indices
+
+
+def _speech(name: str, split: str) -> tuple[np.ndarray, bool]:
+    """Reads the windows that a split names, and tells whether all of them are for training."""
+    windows = audio_windows(name)
+    parts = _parts(name, {key: len(value) for key, value in windows.items()}, split)
+    found = np.concatenate([windows[base][low : max(low, high)] for base, low, high in parts])
+    found.setflags(write=False)
+    return found, all(base == "train" for base, _, _ in parts)
 
 
 def _drawn_rows(name: str, split: str) -> tuple[str, np.ndarray]:

@@ -21,6 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tfgen.data.audio import SPEECH
 from tfgen.data.drawn import NAMES
 from tfgen.data.idx import FILES, find_idx_files
 
@@ -194,7 +195,7 @@ def _unknown(name: str) -> str:
     """Says that a name is unknown, and which known one is like it."""
     import tensorflow_datasets as tfds
 
-    known = ["fashion_mnist_small", *NAMES, *tfds.list_builders(with_community_datasets=False)]
+    known = ["fashion_mnist_small", SPEECH, *NAMES, *tfds.list_builders(with_community_datasets=False)]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "`tensorflow_datasets.list_builders()` lists them."
     return f"Expected the name of a data set. {hint} Received: name={name!r}"
