@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgen.pictures import grid, save_curves, save_grid, save_neighbours, save_points
+from tfgen.pictures import envelopes, grid, save_curves, save_grid, save_neighbours, save_points
 
 
 def numbered(n, height=2, width=3, channels=1):
@@ -184,3 +184,13 @@ def test_what_is_no_set_of_points_is_refused(points, centres, received, tmp_path
     with pytest.raises(ValueError, match=received):
         save_points(points, tmp_path / "never.png", centres=centres)
     assert not list(tmp_path.iterdir())
+
+
+def test_waveforms_are_drawn_as_envelopes():
+    quiet, loud = np.zeros((400, 1)), np.concatenate([np.zeros((200, 1)), np.tile([[0.5], [-0.5]], (100, 1))])
+    images = envelopes([quiet, loud], height=5, width=4)  # rows stand for 1, 1/2, 0, -1/2 and -1
+    assert images.dtype == np.float32 and images.shape == (2, 5, 4, 1)
+    assert images[0, :, :, 0].tolist() == [[1.0] * 4, [1.0] * 4, [0.0] * 4, [1.0] * 4, [1.0] * 4]
+    assert images[1, :, 2, 0].tolist() == [1.0, 0.0, 0.0, 0.0, 1.0] and images[1, :, 1, 0].tolist() == [1.0, 1.0, 0.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="Expected waveforms"):
+        envelopes(np.zeros((2, 5)))

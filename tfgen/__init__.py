@@ -43,6 +43,7 @@ if TYPE_CHECKING or not _IS_COMMAND:
         LatentVariableModel,
         PixelCNN,
         PixelRNN,
+        WaveNet,
     )
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ __all__ = [
     "LatentVariableModel",
     "PixelCNN",
     "PixelRNN",
+    "WaveNet",
     "audio",
     "callbacks",
     "data",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
+__all__ = ["envelopes", "grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
 
 
 def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray:
@@ -46,6 +46,37 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         picture[top : top + height, left : left + width] = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255)  # NaN is black
     return picture
+
+
+def envelopes(waveforms: Any, *, height: int = 64, width: int = 192) -> np.ndarray:
+    """Draws waveforms as pictures: in each column a dark line from the least to the greatest value of its stretch of time.
+
+    Args:
+      waveforms: (n, time, 1) in [-1, 1].
+      height: pixels, from 1 at the top to -1 at the bottom.
+      width: pixels.
+
+    Returns:
+      images: (n, height, width, 1) float32 in [0, 1].
+
+    Raises:
+      ValueError: `waveforms` has another shape.
+
+    Example:
+      >>> import numpy as np, tfgen
+      >>> tfgen.pictures.envelopes(np.zeros((2, 500, 1))).shape
+      (2, 64, 192, 1)
+    """
+    waveforms = np.asarray(waveforms)
+    if waveforms.ndim != 3 or waveforms.shape[-1] != 1 or not waveforms.shape[1]:
+        raise ValueError(f"Expected waveforms (n, time, 1). Received: shape {waveforms.shape}")
+    values = np.nan_to_num(waveforms[:, :, 0])
+    starts = np.arange(width) * values.shape[1] // width
+    rows = np.linspace(1.0, -1.0, height)[None, :, None]
+    half = 1.0 / (height - 1)
+    least, greatest = np.minimum.reduceat(values, starts, 1), np.maximum.reduceat(values, starts, 1)
+    inside = (rows >= least[:, None] - half) & (rows <= greatest[:, None] + half)
+    return (1.0 - inside[..., None]).astype(np.float32)
 
 
 def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = None, *, zoom: int = 2) -> Path:

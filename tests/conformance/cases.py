@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 import tfgen
-from tfgen.distributions import DiscretizedLogisticMixture, Normal
+from tfgen.distributions import DiscretizedLogisticMixture, MuLawCategorical, Normal, WaveformLogisticMixture
 from tfgen.layers import CausalConv2D
 from tfgen.testing import Case
 
@@ -82,6 +82,11 @@ def nade(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfg
 def made(image_shape: tuple[int, int, int] = (5, 4, 1), **arguments: Any) -> tfgen.MADE:
     """A small MADE with three orders."""
     return tfgen.MADE(image_shape, **{"hidden": (7, 6), "ordering": "random", "num_masks": 3, **arguments})
+
+
+def wavenet(length: int = 12, **arguments: Any) -> tfgen.WaveNet:
+    """A small WaveNet."""
+    return tfgen.WaveNet(length, **{"dilations": (1, 2), "blocks": 1, "filters": 3, "skip": 4, **arguments})
 
 
 NETWORKS = ("sizes", "own_networks", "run_eagerly", "jit_compile", "seeds_eager_and_compiled", "summary")
@@ -174,6 +179,24 @@ CASES = [
         "gated-pixelcnn-mixture-of-logistics",
         lambda **overrides: gated((4, 3, 3), likelihood=DiscretizedLogisticMixture(2), **overrides),
         exempt=as_in("gated-pixelcnn-binary-dropout", *NUMBERS),
+    ),
+    Case(
+        "wavenet-mu-law",
+        lambda **overrides: wavenet(**{"likelihood": MuLawCategorical(8), **overrides}),
+        levels=None,
+        value_range=(-1.0, 1.0),
+        sizes=[lambda: wavenet(5), lambda: wavenet(300, dilations=(1, 2, 4, 8), blocks=2)],
+        exempt={"own_networks": "Its queues are those of its one network, whose every size is an argument."},
+    ),
+    Case(
+        "wavenet-logistic-mixture-classes",
+        lambda **overrides: wavenet(
+            **{"likelihood": WaveformLogisticMixture(2, min_scale=1e-3), "num_classes": 3, "ema": 0.9, **overrides}
+        ),
+        levels=None,
+        value_range=(-1.0, 1.0),
+        num_classes=3,
+        exempt=as_in("wavenet-mu-law", "own_networks", "mixed_float16", "replicas"),
     ),
     Case(
         "vae-convolutional",

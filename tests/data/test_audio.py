@@ -107,7 +107,7 @@ def test_slices_and_what_speech_does_not_have(speech):
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("tfgen.data.audio.DEBIAN_FOLDER", str(tmp_path / "nowhere"))
     monkeypatch.delenv("TFGEN_DATA_DIR", raising=False)
-    with pytest.raises(FileNotFoundError, match="apt-get install asterisk-core-sounds-en-wav.*TFGEN_DATA_DIR"):
+    with pytest.raises(FileNotFoundError, match=r"apt-get install asterisk-core-sounds-en-wav.*TFGEN_DATA_DIR"):
         load("asterisk_speech_8khz")
     monkeypatch.setenv("TFGEN_DATA_DIR", str(tmp_path))  # which holds no WAV file
     with pytest.raises(FileNotFoundError, match="asterisk"):

@@ -17,7 +17,7 @@ __all__ = ["Samples"]
 class Samples(keras.callbacks.Callback):
     """Draws a grid of samples of fixed seeds at the end of epochs, so that progress can be seen.
 
-    Classes of a conditional model take turns.
+    Classes of a conditional model take turns. Sound is drawn as `tfgen.pictures.envelopes`.
 
     Args:
       directory: where `epoch-0001.png` and its followers go; made if missing.
@@ -48,4 +48,6 @@ class Samples(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = int(self.model.epoch.numpy())
         if done % self.every_epochs == 0:
-            pictures.save_grid(draw(self.model, self.n, self.seed), self.directory / f"epoch-{done:04d}.png")
+            drawn = draw(self.model, self.n, self.seed)
+            drawn = pictures.envelopes(drawn) if self.model.output_name == "audio" else drawn
+            pictures.save_grid(drawn, self.directory / f"epoch-{done:04d}.png")

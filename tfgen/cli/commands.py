@@ -139,7 +139,7 @@ def run_sample(options: argparse.Namespace) -> int:
         controls.update(in_turn(model, n))
     samples = model.sample(n, seed=options.seed, **controls)
     if output.suffix == ".png":
-        pictures.save_grid(samples, output)
+        pictures.save_grid(pictures.envelopes(samples) if model.output_name == "audio" else samples, output)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         aside = output.with_name(f".{os.getpid()}-{output.name}")

@@ -27,6 +27,7 @@ class Likelihood(abc.ABC):
     coupled: bool = False
     levels: int = 256
     discrete: bool = True
+    value_range: tuple[float, float] = (0.0, 1.0)  # of the values; waveforms have (-1, 1)
     sampled: bool = True  # whether `draw` exists: autoregressive models need it
 
     def num_outputs(self, channels: int) -> int:

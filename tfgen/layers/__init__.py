@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfgen.layers.causal import CausalConv2D
+from tfgen.layers.causal_1d import GatedBlock1D
 from tfgen.layers.diagonal_lstm import DiagonalBiLSTM
 from tfgen.layers.dropout import RowDropout
 from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
@@ -17,6 +18,7 @@ __all__ = [
     "ExactConv2D",
     "ExactConv2DTranspose",
     "GatedBlock",
+    "GatedBlock1D",
     "NarrowConv2D",
     "RowDropout",
     "RowLSTM",

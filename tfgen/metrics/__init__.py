@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfgen.metrics.codes import code_entropy, order_1_nll
 from tfgen.metrics.conditional import PerClass, class_accuracy, intra_class_frechet, ms_ssim_diversity, multi_scale_ssim
 from tfgen.metrics.copying import DataCopying, data_copying_statistic, nearest_neighbours
 from tfgen.metrics.divergences import Estimate, class_score, cross_entropy, entropy, jensen_shannon_divergence, kl_divergence
@@ -39,6 +40,7 @@ __all__ = [
     "PrecisionRecall",
     "class_accuracy",
     "class_score",
+    "code_entropy",
     "cross_entropy",
     "data_copying_statistic",
     "density_bits_per_dim",
@@ -58,5 +60,6 @@ __all__ = [
     "nearest_neighbours",
     "nearest_radii",
     "neighbour_scores",
+    "order_1_nll",
     "precision_recall",
 ]

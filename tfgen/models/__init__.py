@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfgen.models.adversarial import GAN, AdversarialModel
-from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN, PixelRNN
+from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN, PixelRNN, WaveNet
 from tfgen.models.latent import VAE, LatentVariableModel
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "LatentVariableModel",
     "PixelCNN",
     "PixelRNN",
+    "WaveNet",
 ]

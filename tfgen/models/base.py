@@ -46,6 +46,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
     sampling_controls: tuple[str, ...] = ()
     num_classes: int | None = None  # of a conditional model
     output_name: ClassVar[str] = "image"
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)  # of the data
     default_networks: tuple[str, ...] = ()  # names of network arguments that were left to the class
 
     def __init__(self, *, seed: int = 0, ema: float | None = None, name: str | None = None, dtype: Any = None) -> None:
@@ -73,6 +74,11 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         self.num_classes = labels.check_num_classes(num_classes)
         if num_classes is not None:
             self.sampling_controls = ("label", *type(self).sampling_controls)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether `fit` and its like need `y`."""
+        return self.num_classes is not None
 
     def _conditions(self, y: Any) -> dict[str, tf.Tensor]:
         """Returns what an objective is conditional on: {"label": (batch,) int64}, or nothing."""
@@ -170,15 +176,22 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
           ValueError: the number of rows is not fixed or contradictory, or the model lacks a control that is asked for.
           TypeError: a seed is not an integer.
         """
+        given = {"label": label, "temperature": temperature, "truncation": truncation}
+        return self._draw_examples(n, seed, given, batch_size)
+
+    def _draw_examples(self, n: int | None, seed: Any, given: dict[str, Any], batch_size: int, *length: int) -> np.ndarray:
+        """Draws examples after checking seeds and controls; of another length, where the model takes one."""
+        label = given.get("label")
         if n is None and label is not None and (np.ndim(label) or not np.ndim(seed)):
             n = len(np.atleast_1d(label))
         seeds = random.as_row_seeds(seed, n)
-        controls = self._check_controls({"label": label, "temperature": temperature, "truncation": truncation}, len(seeds))
+        controls = self._check_controls(given, len(seeds), *length)
         if not len(seeds):
-            return np.zeros((0, *self.event_shape), np.float32)
+            return np.zeros((0, *length, *self.event_shape[len(length) :]), np.float32)
         names = tuple(controls)
         draw = self._compiled(
-            "sample:" + ",".join(names), lambda seeds, *values: self._sample_rows(seeds, dict(zip(names, values, strict=True)))
+            ":".join(["sample", ",".join(names), *map(str, length)]),
+            lambda seeds, *values: self._sample_rows(seeds, dict(zip(names, values, strict=True)), *length),
         )
         return self._in_chunks(draw, [seeds, *controls.values()], batch_size)
 
@@ -239,7 +252,7 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
           TypeError: the values are not numbers, or labels not integers.
           ValueError: wrong shape or range, NaN, or no examples; labels missing or out of range in a conditional model.
         """
-        data.check_images(x, shape=self.event_shape, name=name)
+        data.check_images(x, shape=self.event_shape, value_range=self.value_range, name=name)
         if self.num_classes is not None:
             labels.check_labels(y, self.num_classes)
 
@@ -257,18 +270,25 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
         Returns:
           signatures: name -> `tfgen.models.signatures.Signature`; all inputs and outputs have the batch first.
         """
-        found = {"sample": self._sampling_signature([name for name in self.sampling_controls if name == "label"])}
+        found = {"sample": self._sampling_signature(self._condition_names())}
         if set(self.sampling_controls) - {"label"}:
-            found["sample_with_controls"] = self._sampling_signature(self.sampling_controls)
+            controls = [*self._condition_names(), *(name for name in self.sampling_controls if name != "label")]
+            found["sample_with_controls"] = self._sampling_signature(controls)
         return found
 
     def _sampling_signature(self, controls: Sequence[str]) -> Signature:
         def draw(seed: tf.Tensor, **values: tf.Tensor) -> dict[str, tf.Tensor]:
             return {self.output_name: self._sample_rows(seed, values)}
 
-        dtypes = {"label": tf.int64}
         specs = [signatures.batch_of((), tf.int64, "seed")]
-        return Signature(draw, specs + [signatures.batch_of((), dtypes.get(name, tf.float32), name) for name in controls])
+        return Signature(draw, specs + [self._control_spec(name) for name in controls])
+
+    def _condition_names(self) -> list[str]:
+        """Names what every draw of a conditional model needs."""
+        return ["label"] if self.num_classes is not None else []
+
+    def _control_spec(self, name: str) -> tf.TensorSpec:
+        return signatures.batch_of((), tf.int64 if name == "label" else tf.float32, name)
 
     def export_metadata(self) -> dict[str, Any]:
         """Describes the model for those who meet only its export.

@@ -76,11 +76,11 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
 
     def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
         super().check_data(x, y, name=name)
-        if self.likelihood.discrete and self.likelihood.levels > 2:
+        if self.value_range == (0.0, 1.0) and self.likelihood.discrete and self.likelihood.levels > 2:
             _check_grid(np.asarray(x), self.likelihood.levels, name)
 
     def _is_binary(self) -> bool:
-        return self.likelihood.levels == 2
+        return self.value_range == (0.0, 1.0) and self.likelihood.levels == 2
 
     def check_binary(self, x: Any, name: str = "x") -> None:
         """Checks that every pixel is 0 or 1.

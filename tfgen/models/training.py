@@ -221,7 +221,7 @@ class TrainingMixin:
         Raises:
           ValueError: data of a wrong shape or range, NaN, or no data.
         """
-        dataset = pipeline.evaluation_dataset(self, (x, None if self.num_classes is None else y, None), batch_size)
+        dataset = pipeline.evaluation_dataset(self, (x, y if self.conditional else None, None), batch_size)
         outputs = keras.Model.predict(self, dataset, verbose=verbose, **keywords)
         if self.distribute_strategy.num_replicas_in_sync == 1:
             return outputs

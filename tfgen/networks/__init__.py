@@ -11,6 +11,7 @@ from tfgen.networks.nade import NADENetwork
 from tfgen.networks.ordered import OrderedNetwork
 from tfgen.networks.pixel_rnn import PixelRNNNetwork
 from tfgen.networks.pixelcnn import CausalNetwork, PixelCNNNetwork
+from tfgen.networks.wavenet import WaveNetNetwork
 
 __all__ = [
     "CausalNetwork",
@@ -20,6 +21,7 @@ __all__ = [
     "OrderedNetwork",
     "PixelCNNNetwork",
     "PixelRNNNetwork",
+    "WaveNetNetwork",
     "convolutional_decoder",
     "convolutional_encoder",
     "dcgan_discriminator",

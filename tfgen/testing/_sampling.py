@@ -25,8 +25,12 @@ def samples(bench: Bench) -> None:
         drawn = model.sample(n, seed=_SEED, **bench.label(n))
         expect(isinstance(drawn, np.ndarray) and drawn.dtype == np.float32, f"sample returned {type(drawn)}")
         expect(drawn.shape == (n, *model.event_shape), f"sample({n}) has shape {drawn.shape}")
-        expect(np.isfinite(drawn).all() and (drawn >= 0).all() and (drawn <= 1).all(), "samples leave [0, 1]")
+        expect(np.isfinite(drawn).all() and _inside(drawn, model.value_range), f"samples leave {model.value_range}")
     same(state_of(model), before, "sample changed the model")
+
+
+def _inside(drawn: np.ndarray, value_range: tuple[float, float]) -> bool:
+    return bool((drawn >= value_range[0]).all() and (drawn <= value_range[1]).all())
 
 
 @line

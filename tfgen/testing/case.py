@@ -21,6 +21,7 @@ class Case:
       name: what reports call it.
       build: called as `build(**overrides)`, where overrides are `ema`, `seed` and `dtype`; returns an uncompiled model.
       levels: grey levels of the data on [0, 1]; None for continuous data.
+      value_range: least and greatest value of the data: (-1, 1) for waveforms.
       num_classes: classes of a conditional model, None for an unconditional one.
       sizes: functions without arguments, each of which builds the model for another shape of data.
       own_networks: builds the model with networks of the user's own in place of the defaults.
@@ -42,6 +43,7 @@ class Case:
     name: str
     build: Callable[..., Any]
     levels: int | None = 256
+    value_range: tuple[float, float] = (0.0, 1.0)
     num_classes: int | None = None
     sizes: Sequence[Callable[[], Any]] = ()
     own_networks: Callable[[], Any] | None = None
@@ -64,14 +66,15 @@ class Case:
           n: number of examples.
 
         Returns:
-          x: (n, *shape) float32 in [0, 1], on the grid of grey levels.
+          x: (n, *shape) float32 in `value_range`, on the grid of grey levels.
         """
         values = np.random.default_rng(5).random((n, *shape))
         # uneven colours over the image, so that no two pixels and no two rows are interchangeable
         values = values ** np.linspace(0.5, 2.0, int(np.prod(shape))).reshape(shape)
-        if self.levels is None:
-            return values.astype(np.float32)
-        return (np.minimum(np.floor(values * self.levels), self.levels - 1) / (self.levels - 1)).astype(np.float32)
+        if self.levels is not None:
+            values = np.minimum(np.floor(values * self.levels), self.levels - 1) / (self.levels - 1)
+        low, high = self.value_range
+        return (low + (high - low) * values).astype(np.float32)
 
     def labels(self, n: int) -> np.ndarray:
         """Makes labels: those of a conditional model, or three classes that an unconditional one passes over.

@@ -18,6 +18,7 @@ _WHAT = {
     "recipe.yaml": "what training it again takes",
     "history.csv": "the training log, one line an epoch",
     "samples.png": "the picture above",
+    "samples.wav": "what seed 0 draws, to be heard",
 }
 
 

@@ -17,7 +17,7 @@ from tfgen.zoo.numbers import check_number
 
 __all__ = ["FILES", "locate", "names", "read_metrics", "sha256_of", "write_entry"]
 
-FILES = ("model.keras", "recipe.yaml", "history.csv", "samples.png", "README.md", "metrics.json")
+FILES = ("model.keras", "recipe.yaml", "history.csv", "samples.png", "samples.wav", "README.md", "metrics.json")
 """The files of an entry, in the order in which they are put into place."""
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.audio import mu_law_encode
+from tfgen.distributions import MuLawCategorical
+from tfgen.metrics.codes import code_entropy, order_1_nll
 from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
 from tfgen.models.labels import in_turn
@@ -35,7 +38,8 @@ def measure(
     """Computes the numbers of a model.
 
     All models: pinned numbers of the forward pass. With a protocol also: exact `nll` and `bits_per_dim` of autoregressive
-    models; `elbo` and `log_prob_bound`, both also in bits per dimension, of latent-variable models; mean and standard deviation
+    models (of sound also `nll_per_sample`, beside `marginal_entropy` and `order_1_nll`, which it has to beat); `elbo` and
+    `log_prob_bound`, both also in bits per dimension, of latent-variable models; mean and standard deviation
     of adversarial models' samples; and, where images have the shape that the bundled extractor takes, the measures of samples:
     `frechet_distance`, `kernel_distance`, `precision`, `recall`, `density`, `coverage`, `data_copying`, and of conditional
     models `class_accuracy`, `intra_class_frechet_distance`, `class_similarity`. A classifier has its accuracy and cross-entropy.
@@ -88,7 +92,11 @@ def _groups(model: Any, protocol: Protocol | None, told: Progress | None) -> lis
         names = ["accuracy", "cross_entropy", "accuracy_binarized", "cross_entropy_binarized"]
         return [] if protocol is None else [(names, lambda progress: _classes(model, protocol, progress))]
     if protocol is not None and isinstance(model, AutoregressiveModel):
-        groups.append((["nll", "bits_per_dim"], lambda progress: _exact(model, protocol, progress)))
+        heard = model.output_name == "audio"
+        names = ["nll", "bits_per_dim", *(["nll_per_sample"] if heard else [])]
+        groups.append((names, lambda progress: _exact(model, protocol, progress)))
+        if heard:
+            groups.append((["marginal_entropy", "order_1_nll"], lambda progress: _codes(model, protocol)))
     if protocol is not None and isinstance(model, LatentVariableModel):
         for name in ("elbo", "log_prob_bound"):
             names = [name, f"{name}_bits_per_dim"] if model.likelihood.discrete else [name]
@@ -138,6 +146,22 @@ def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[
     where = _where(protocol, images, sha256)
     yield make_number("nll", nll, "nats", "exact", how, **where)
     yield make_number("bits_per_dim", float(nats_to_bits_per_dim(nll, model.event_shape)), "bits/dim", "exact", how, **where)
+    if model.output_name == "audio":
+        more = {**where, "tolerance": 1e-3}
+        yield make_number("nll_per_sample", nll / model.event_shape[0], "nats a sample", "exact", f"{how}; per sample", **more)
+
+
+def _codes(model: Any, protocol: Protocol) -> Iterator[dict[str, Any]]:
+    """What a model of mu-law codes has to beat: what is known of a code without its past, and from the code before alone."""
+    levels = model.likelihood.levels if isinstance(model.likelihood, MuLawCategorical) else 256
+    waveforms, sha256 = protocol.read()
+    training, _ = protocol.changed(split="train").read()
+    held_out, known = (np.asarray(mu_law_encode(x[..., 0], levels=levels)) for x in (waveforms, training))
+    more = {**_where(protocol, waveforms, sha256), "tolerance": 1e-3}
+    how = f"entropy of the {levels} mu-law codes of the split, counted in it"
+    yield make_number("marginal_entropy", code_entropy(held_out, levels=levels), "nats a sample", "exact", how, **more)
+    how = "mean of -log p(code | code before) over the split, a table counted in the training split"
+    yield make_number("order_1_nll", order_1_nll(known, held_out, levels=levels), "nats a sample", "exact", how, **more)
 
 
 def _bound(model: Any, name: str, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:

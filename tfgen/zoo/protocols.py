@@ -78,8 +78,8 @@ class Protocol:
         """Reads the images, in order.
 
         Returns:
-          images: (n, height, width, channels) float32 in [0, 1].
-          sha256: of their 8-bit values, or of their zeros and ones where binarized, one byte a value.
+          images: (n, height, width, channels) float32 in [0, 1], or waveforms (n, length, 1) in [-1, 1].
+          sha256: of their 8-bit values (of waveforms 16-bit ones), or of their zeros and ones where binarized, one byte a value.
 
         Raises:
           FileNotFoundError: the data is nowhere; the message says what to do.
@@ -94,5 +94,7 @@ class Protocol:
             self.data, self.split, batch_size=_READ_AT_ONCE, view=self.view, shuffle=False, image_size=self.image_size
         )
         images = np.concatenate([batch.numpy() for batch in dataset])
+        if images.ndim == 3:  # waveforms
+            return images, hashlib.sha256(np.round(images * 32768).astype("<i2").tobytes()).hexdigest()
         levels = 1 if self.view == "binarized" else 255
         return images, hashlib.sha256(np.round(images * levels).astype(np.uint8).tobytes()).hexdigest()

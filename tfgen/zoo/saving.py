@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen import pictures
+from tfgen import audio, pictures
 from tfgen.models.labels import in_turn
 from tfgen.zoo import classifiers
 from tfgen.zoo.cards import render_card
@@ -22,6 +22,7 @@ from tfgen.zoo.recipes import Recipe, read_recipe
 __all__ = ["commanded", "converted", "pack", "save", "write_card"]
 
 _SAMPLES = 100  # a 10x10 grid
+_CLIPS, _SECONDS = 12, 4  # of sound; the first is heard, all are seen
 _LOOKED_AT = 400  # images of which a classifier's picture takes ten of each class
 
 
@@ -139,6 +140,10 @@ def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
     if not classifiers.is_classifier(model):
         if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
             pictures.save_grid(model.sample(_SAMPLES, seed=0, **in_turn(model, _SAMPLES)), path)
+        elif model.output_name == "audio":
+            heard = model.sample(_CLIPS, seed=0, length=_SECONDS * model.sample_rate, **in_turn(model, _CLIPS))
+            pictures.save_grid(pictures.envelopes(heard), path)
+            audio.write_wav(path.with_suffix(".wav"), heard[0], sample_rate=model.sample_rate)
     elif recipe is not None:
         classifiers.draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 

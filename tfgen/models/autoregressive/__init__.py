@@ -9,5 +9,6 @@ from tfgen.models.autoregressive.made import MADE
 from tfgen.models.autoregressive.nade import NADE
 from tfgen.models.autoregressive.pixel_rnn import PixelRNN
 from tfgen.models.autoregressive.pixelcnn import PixelCNN
+from tfgen.models.autoregressive.wavenet import WaveNet
 
-__all__ = ["FVBN", "MADE", "NADE", "AutoregressiveModel", "GatedPixelCNN", "PixelCNN", "PixelRNN"]
+__all__ = ["FVBN", "MADE", "NADE", "AutoregressiveModel", "GatedPixelCNN", "PixelCNN", "PixelRNN", "WaveNet"]

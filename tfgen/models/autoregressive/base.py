@@ -45,6 +45,11 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
                 f"{type(self).__name__} draws colour values in an order of its own: expected a likelihood of single values. "
                 f"Received: likelihood={type(self.likelihood).__name__}, which couples the channels of a pixel"
             )
+        if self.likelihood.value_range != self.value_range:
+            raise ValueError(
+                f"Expected a likelihood of images in [0, 1]; `tfgen.WaveNet` takes those of waveforms. Received: "
+                f"likelihood={type(self.likelihood).__name__}"
+            )
         if not self.network.built:
             self.network.build(shape)
         self.network.build_shape = shape
@@ -75,7 +80,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
         log_prob = self.likelihood.log_prob(self._parameters(self._run(network, x, training, **conditions)), x)
-        return tf.reduce_sum(log_prob, axis=[1, 2, 3])
+        return tf.reduce_sum(log_prob, axis=list(range(1, log_prob.shape.rank)))
 
     def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
         if training and getattr(self.network, "takes_seeds", False):
@@ -102,9 +107,12 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         Raises:
           ValueError: wrong shape or range, NaN, or values off the grid; labels missing or out of range.
         """
+        return self._log_probs(x, {"label": label}, batch_size)
+
+    def _log_probs(self, x: Any, conditions: dict[str, Any], batch_size: int) -> np.ndarray:
         array = np.asarray(x)
-        given = self._check_controls({"label": label}, len(np.atleast_1d(array)))
-        array, names = self._as_batch(array, given.get("label")), tuple(given)
+        given = self._check_controls(conditions, len(np.atleast_1d(array)))
+        array, names = self._as_batch(array, next(iter(given.values()), None)), tuple(given)
         function = self._compiled(
             "log_prob",
             lambda x, *values: self._log_prob_of(self.averaged_network, x, False, **dict(zip(names, values, strict=True))),
@@ -168,6 +176,9 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         Raises:
           ValueError: wrong shape or range.
         """
+        return self._fill_in(images, observed_mask, seed, {"label": label, "temperature": temperature}, batch_size)
+
+    def _fill_in(self, images: Any, observed_mask: Any, seed: Any, given: dict[str, Any], batch_size: int) -> np.ndarray:
         array = np.asarray(images)
         mask = np.asarray(observed_mask, bool)
         try:
@@ -176,8 +187,9 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
             raise ValueError(
                 f"Expected `observed_mask` of a shape that broadcasts to that of `images`, {array.shape}. Received: {mask.shape}"
             ) from None
-        controls = self._check_controls({"label": label, "temperature": temperature}, len(np.atleast_1d(array)))
-        array = self._as_batch(np.where(mask, array, 0), controls.get("label"))
+        controls = self._check_controls(given, len(np.atleast_1d(array)))
+        conditions = {name: value for name, value in controls.items() if name != "temperature"}
+        array = self._as_batch(np.where(mask, array, 0), next(iter(conditions.values()), None))
         seeds = random.as_row_seeds(seed, len(array))
         names = tuple(controls)
         function = self._compiled(
@@ -191,21 +203,24 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
     def signatures(self) -> dict[str, Signature]:
         """See `GenerativeModel.signatures`; adds `log_prob` and `complete`."""
 
-        def log_prob(image: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-            return {"log_prob": self._log_prob_of(self.averaged_network, image, False, **self._conditions(label))}
+        name = self.output_name
 
-        def complete(image: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor, **label: tf.Tensor) -> dict[str, tf.Tensor]:
+        def log_prob(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            given = self._conditions(next((inputs[key] for key in self._condition_names()), None))
+            return {"log_prob": self._log_prob_of(self.averaged_network, inputs[name], False, **given)}
+
+        def complete(observed: tf.Tensor, seed: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             known = tf.cast(observed > 0, tf.float32)
-            return {"image": self._complete_rows(image * known, known, seed, label)}
+            return {name: self._complete_rows(inputs.pop(name) * known, known, seed, inputs)}
 
-        image = signatures.batch_of(self.event_shape, tf.float32, "image")
+        x = signatures.batch_of(self.event_shape, tf.float32, name)
         observed = signatures.batch_of(self.event_shape, tf.float32, "observed")
-        label = [signatures.batch_of((), tf.int64, "label")] if self.num_classes is not None else []
+        conditions = [self._control_spec(key) for key in self._condition_names()]
         seed = signatures.batch_of((), tf.int64, "seed")
         return {
             **super().signatures(),
-            "log_prob": Signature(log_prob, [image, *label]),
-            "complete": Signature(complete, [image, observed, seed, *label]),
+            "log_prob": Signature(log_prob, [x, *conditions]),
+            "complete": Signature(complete, [x, observed, seed, *conditions]),
         }
 
     def export_metadata(self) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The gated block of WaveNet: a dilated causal convolution over time whose kernel has two taps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.layers.gated import gate
+
+__all__ = ["GatedBlock1D"]
+
+
+@keras.saving.register_keras_serializable("tfgen")
+class GatedBlock1D(keras.layers.Layer):
+    """One layer of WaveNet.
+
+    `m[t] = gate(K1 h[t] + K0 h[t - d] + V c[t] + b)`, `h'[t] = h[t] + R m[t]`, `s[t] = S m[t]`; before the clip h is zero.
+
+    `c` is what the block is conditional on: a class's one-hot vector, the same at all times, or features of each time. Both taps
+    are one matrix product, so that a step costs one, and every number format has its gradient.
+
+    Args:
+      filters: features of the residual path.
+      gated: gated units, half of what the convolution computes.
+      skip: features of the skip path.
+      dilation: distance of the taps in samples, at least 1.
+      conditions: features of c, 0 for none.
+      last: whether it is the last block, after which nobody reads h.
+
+    Raises:
+      ValueError: an argument is out of its range.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.layers import GatedBlock1D
+      >>> h, s = GatedBlock1D(4, gated=4, skip=8, dilation=2)(tf.zeros((2, 10, 4)))
+      >>> h.shape, s.shape
+      (TensorShape([2, 10, 4]), TensorShape([2, 10, 8]))
+
+    Reference: van den Oord et al., 2016, WaveNet, arXiv 1609.03499, sections 2.3 to 2.5.
+    """
+
+    def __init__(
+        self, filters: int, *, gated: int, skip: int, dilation: int = 1, conditions: int = 0, last: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if min(filters, gated, skip, dilation) < 1 or conditions < 0:
+            raise ValueError(
+                "Expected `filters`, `gated`, `skip` and `dilation` of at least 1, and `conditions` of at least 0. Received: "
+                f"filters={filters}, gated={gated}, skip={skip}, dilation={dilation}, conditions={conditions}"
+            )
+        self.filters, self.gated, self.skip, self.dilation = filters, gated, skip, dilation
+        self.conditions, self.last = conditions, last
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if input_shape[-1] != self.filters:
+            raise ValueError(f"Expected {self.filters} features, those of the residual path. Received: {input_shape}")
+        self.kernel = self.add_weight(name="kernel", shape=(2 * self.filters, 2 * self.gated))
+        self.bias = self.add_weight(name="bias", shape=(2 * self.gated,), initializer="zeros")
+        self.conditional = None
+        if self.conditions:
+            self.conditional = self.add_weight(name="conditional", shape=(self.conditions, 2 * self.gated))
+        self.out = None if self.last else self.add_weight(name="out", shape=(self.gated, self.filters))
+        self.skip_kernel = self.add_weight(name="skip", shape=(self.gated, self.skip))
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, conditions: Any = None) -> tuple[Any, tf.Tensor]:
+        dtype, time = inputs.dtype, tf.shape(inputs)[1]
+        before = tf.pad(inputs, [[0, 0], [self.dilation, 0], [0, 0]])[:, :time]
+        before.set_shape(inputs.shape)
+        pre = tf.matmul(tf.concat([inputs, before], -1), tf.cast(self.kernel, dtype)) + tf.cast(self.bias, dtype)
+        if self.conditional is not None:
+            pre = pre + tf.matmul(tf.cast(conditions, dtype), tf.cast(self.conditional, dtype))
+        m = gate(pre)
+        s = tf.matmul(m, tf.cast(self.skip_kernel, dtype))
+        return None if self.out is None else inputs + tf.matmul(m, tf.cast(self.out, dtype)), s
+
+    def step_kernel(self) -> tf.Tensor:
+        """Lays out what a step multiplies [h[t], h[t - d], 1, c[t]] by.
+
+        Returns:
+          kernel: (2 * filters + 1 + conditions, 2 * gated) float32.
+        """
+        rows = [self.kernel, tf.convert_to_tensor(self.bias)[None]]
+        rows += [self.conditional] if self.conditional is not None else []
+        return tf.concat([tf.cast(tf.convert_to_tensor(part), tf.float32) for part in rows], 0)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("filters", "gated", "skip", "dilation", "conditions", "last")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
