@@ -166,17 +166,23 @@ class MADENetwork(OrderedNetwork):
             bias = tf.gather(as_float32(self.biases[layer]), window)[:, None]
             visible = (degree[:, None] >= degrees[-1]) & new[-1]
             inside = tf.gather(rows, units[-1], axis=1) * tf.cast(visible, tf.float32)
-            hidden.append((tf.matmul(rows, state[layer]) + bias, inside))
+            hidden.append((self._earlier(rows, state[layer], layer, first) + bias, inside))
             units, degrees, new = [*units, window], [*degrees, degree], [*new, degree > first]
         base, last = tf.reshape(tf.gather(as_float32(self.output_bias), positions), (-1, 1)), []
         for layer, kernel in self._last_kernels():
             rows = tf.gather(as_float32(kernel), positions)  # (block_size, num_parameters, units of the layer)
-            base += tf.matmul(tf.reshape(rows, (-1, rows.shape[-1])), state[layer])
+            base += self._earlier(tf.reshape(rows, (-1, rows.shape[-1])), state[layer], layer, first)
             visible = (degrees[0][:, None] > degrees[layer]) & new[layer]
             inside = tf.gather(rows, units[layer], axis=2) * tf.cast(visible, tf.float32)[:, None]
             last.append(tf.reshape(inside, (self.block_size * self.num_parameters, -1)))
         complete = [fresh & (degree <= first + self.block_size) for fresh, degree in zip(new, degrees, strict=True)]
         return {"units": units, "complete": complete, "hidden": hidden, "base": base, "last": last}
+
+    def _earlier(self, rows: tf.Tensor, cache: tf.Tensor, layer: int, first: tf.Tensor) -> tf.Tensor:
+        """Adds up what a layer's finished units contribute; in raster order those of the values are the first ones."""
+        if layer == 0 and self.ordering == "raster":
+            rows, cache = rows[:, :first], cache[:first]
+        return tf.matmul(rows, cache)
 
     def _layers_of_block(self, values: tf.Tensor, context: dict[str, Any]) -> list[tf.Tensor]:
         """Computes the block's units of each layer, (units, batch), the values first."""

@@ -202,7 +202,7 @@ class WaveNetNetwork(keras.layers.Layer):
 
         Returns:
           outputs: (batch, outputs) float32.
-          state: the new queues; `recent` waits for `push`.
+          state: the queues, and what waits for `push` to be written to them.
         """
         places = prepared["starts"] + time % prepared["dilations"]
         past = tf.concat([tf.gather(state["queue"], places), side], -1)
@@ -213,27 +213,33 @@ class WaveNetNetwork(keras.layers.Layer):
             units.append(tf.tanh(features) * tf.sigmoid(gates))
             if i < len(prepared["outs"]):
                 h = h - tf.matmul(units[-1], prepared["outs"][i])
-        queue = _written(state["queue"], places, tf.stack(inputs))
         biases = prepared["biases"]
         s = tf.nn.relu(tf.matmul(tf.concat(units, -1), prepared["skip"]) - biases[0])
         s = tf.nn.relu(tf.matmul(s, prepared["head"]) - biases[1])
-        return tf.matmul(s, prepared["last"]) - biases[2], {**state, "queue": queue}
+        return tf.matmul(s, prepared["last"]) - biases[2], {"queue": state["queue"], "places": places, "inputs": inputs}
 
     def push(self, x: tf.Tensor, state: State, prepared: State) -> State:
-        """Lets the sample that was drawn, or observed, into the network.
+        """Lets the sample that was drawn, or observed, into the network, and what the step computed into the queues.
 
         Args:
           x: (batch,) in [-1, 1].
-          state: the queues after `step`.
+          state: what `step` returned.
           prepared: what `prepare_step` returned.
 
         Returns:
           state: the queues for the next time.
         """
+        # one thing after the other: handing work to another thread takes longer than the work, a third of a step in all
+        with tf.control_dependencies([x]):
+            queue = _written(state["queue"], state["places"], tf.stack(state["inputs"]))
+        with tf.control_dependencies([queue]):
+            x = tf.identity(x)
         if self.codes:  # as `mu_law_encode` does, in fewer operations
             code = tf.reduce_sum(tf.cast(prepared["edges"] <= x[:, None], tf.int32), -1)
-            return {**state, "recent": tf.gather(prepared["embedding"], code)}
-        return {**state, "recent": tf.matmul(self._features(x[:, None]), prepared["embedding"])}
+            recent = tf.gather(prepared["embedding"], code)
+        else:
+            recent = tf.matmul(self._features(x[:, None]), prepared["embedding"])
+        return {"queue": queue, "recent": recent}
 
     def get_config(self) -> dict[str, Any]:
         names = ("outputs", "codes", "dilations", "filters", "gated", "skip", "conditions")

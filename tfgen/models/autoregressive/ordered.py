@@ -132,6 +132,7 @@ def cached(
             return drawn if known is None else tf.where(known > 0, given, drawn)
 
         def again(values: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            values = redraw(values)  # two rounds for each look at whether anything changes, which costs as much as a round
             new = redraw(values)
             return new, tf.reduce_any(new != values)
 

@@ -76,7 +76,8 @@ def queued(
 
     output = tf.TensorArray(tf.float32, size=length, element_shape=(None,))
     loop = (tf.constant(0), network.initial_state(batch), output)
-    _, _, output = tf.while_loop(lambda time, *_: time < length, body, loop, maximum_iterations=length)
+    # a step waits for the one before: beginning it early only hands work from thread to thread
+    _, _, output = tf.while_loop(lambda time, *_: time < length, body, loop, maximum_iterations=length, parallel_iterations=1)
     return tf.reshape(tf.transpose(output.stack()), (batch, length, 1))
 
 
