@@ -170,7 +170,16 @@ def _use(name: str, recipe: dict[str, Any]) -> str:
     if recipe and is_classifier(recipe):
         lines = "extractor = tfgen.metrics.load_extractor()\nfeatures = extractor.features(images)"
         return f"## Use\n\n```python\nimport tfgen\n\n{lines}  # images (n, 28, 28, 1) in [0, 1]\n```"
-    return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\nimages = model.sample(16, seed=0)\n```'
+    model = recipe.get("model", {}) if recipe else {}
+    lines = "images = model.sample(16, seed=0)"
+    if "sample_rate" in model.get("arguments", {}):
+        lines = (
+            "sound = model.sample(1, seed=0, length=4 * model.sample_rate)\n"
+            'tfgen.audio.write_wav("sample.wav", sound[0], sample_rate=model.sample_rate)'
+        )
+    elif model.get("arguments", {}).get("num_classes"):
+        lines = f"images = model.sample(label=range({model['arguments']['num_classes']}), seed=0)"
+    return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\n{lines}\n```'
 
 
 def _training(recipe: dict[str, Any], training: dict[str, Any] | None) -> str:
