@@ -114,7 +114,7 @@ def test_every_recipe_of_the_zoo_trains_two_steps(name: str):
     history = model.fit(images, labels, batch_size=2, verbose=0)
     assert int(model.optimizer.iterations if is_classifier(model) else model.step) == 2
     assert all(np.isfinite(values).all() for values in history.history.values())
-    assert (recipe.protocol().data, recipe.protocol().split) == ("fashion_mnist", "test")
+    assert (recipe.protocol().data, recipe.protocol().split) == (recipe["data"]["name"], "test")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
