@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,12 @@ def test_a_table_without_frames_is_none(small_zoo: Path):
     (small_zoo / "frames.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"`tfgen scoreboard --frames` writes"):
         render_scoreboard(small_zoo)
+
+
+def test_sound_has_a_table_of_its_own():
+    images, sound = render_scoreboard().split("**Sound.**")
+    assert "wavenet-speech-8khz" not in images
+    assert re.search(r"^\| \[wavenet-speech-8khz\].* \| 2\.\d{3} \| 3\.\d{3} \| 5\.\d{3} \| ", sound, re.MULTILINE)
 
 
 def test_writing_replaces_the_table_alone(small_zoo: Path, tmp_path: Path):

@@ -31,6 +31,11 @@ _QUALITY = {
     "coverage": ("coverage", "{:.3f}"),
     "C_T": ("data_copying", "{:.1f}"),
 }
+_SOUND = {
+    "-log p(x), nats a sample": "nll_per_sample",
+    "table of codes by the code before": "order_1_nll",
+    "entropy of the codes": "marginal_entropy",
+}
 _DIGITS = {"nats": 2, "bits/dim": 4}
 
 
@@ -60,16 +65,37 @@ def _view_of(numbers: list[dict[str, Any]]) -> str | None:
     return next((view for view in VIEWS if view in views), None)
 
 
-def _row(folder: Path, content: dict[str, Any]) -> str:
+def _row(folder: Path, content: dict[str, Any], cells: list[str]) -> str:
     recipe, training = read_recipe(folder).values, content["training"]
-    numbers = {number["metric"]: number for number in content["metrics"]}
     paper, parameters = recipe["paper"], content["model"]["parameters"]
     cited = f"[{paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})" if paper.get("arxiv") else str(paper.get("year", ""))
     system = f"{recipe['system']} ({cited})" if cited else recipe["system"]
     trained = f"{training['steps']:,} steps, {training['minutes']:.0f} min" if training else ""
-    cells = [f"[{folder.name}](zoo/{folder.name}/)", system, f"{parameters / 1e6:.2f} M"]
-    cells += [_likelihood(numbers, choices) for choices in _LIKELIHOODS.values()]
-    return f"| {' | '.join([*cells, *_quality(numbers), trained])} |"
+    return f"| {' | '.join([f'[{folder.name}](zoo/{folder.name}/)', system, f'{parameters / 1e6:.2f} M', *cells, trained])} |"
+
+
+def _image_row(folder: Path, content: dict[str, Any]) -> str:
+    numbers = {number["metric"]: number for number in content["metrics"]}
+    likelihoods = [_likelihood(numbers, choices) for choices in _LIKELIHOODS.values()]
+    return _row(folder, content, [*likelihoods, *_quality(numbers)])
+
+
+def _sound_table(entries: list[tuple[Path, dict[str, Any]]]) -> str:
+    rows, splits = [], set()
+    for folder, content in entries:
+        numbers = {number["metric"]: number for number in content["metrics"]}
+        splits.add(numbers["nll_per_sample"]["split"])
+        rows.append(_row(folder, content, [f"{numbers[metric]['value']:.3f}" for metric in _SOUND.values()]))
+    return f"**Sound.** Exact, {', '.join(sorted(splits))}.\n\n" + "\n".join([*_header(list(_SOUND)), *rows])
+
+
+def _header(columns: list[str]) -> list[str]:
+    header = ["model", "system", "parameters", *columns, "trained"]
+    return [f"| {' | '.join(header)} |", f"| {' | '.join(['---'] * len(header))} |"]
+
+
+def _is_sound(content: dict[str, Any]) -> bool:
+    return any(number["metric"] == "nll_per_sample" for number in content["metrics"])
 
 
 def _frame(title: str, numbers: list[dict[str, Any]]) -> str:
@@ -83,7 +109,7 @@ def _protocol(numbers: list[dict[str, Any]]) -> str:
 
 
 def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
-    """Renders the scoreboard: one table for each view of the data, framed by real images and by noise.
+    """Renders the scoreboard: a table for each view of the images, framed by real ones and by noise, and one of sound.
 
     Args:
       zoo: the folder of entries; None for the zoo.
@@ -99,16 +125,17 @@ def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
     frames = read_frames(root / "frames.json")
     entries = [(path.parent, read_metrics(path.parent)) for path in sorted(root.glob("*/metrics.json"))]
     entries = [entry for entry in entries if not is_classifier(read_recipe(entry[0]))]
-    header = ["model", "system", "parameters", *_LIKELIHOODS, *_QUALITY, "trained"]
+    sounds = [entry for entry in entries if _is_sound(entry[1])]
+    images = [entry for entry in entries if entry not in sounds]
     tables = []
     for view in VIEWS:
-        members = [entry for entry in entries if _view_of(entry[1]["metrics"]) == view]
+        members = [entry for entry in images if _view_of(entry[1]["metrics"]) == view]
         if not members:
             continue
-        rows = [_row(*member) for member in members]
+        rows = [_image_row(*member) for member in members]
         measured = [number for _, content in members for number in content["metrics"] if number["metric"] == "frechet_distance"]
         first, last = (_frame(FRAMES[frame], frames[view][frame]) for frame in FRAMES)
-        lines = [f"| {' | '.join(header)} |", f"| {' | '.join(['---'] * len(header))} |", first, *rows, last]
+        lines = [*_header([*_LIKELIHOODS, *_QUALITY]), first, *rows, last]
         tables.append(f"**{_TITLES[view]}.** {_protocol(measured)}.\n\n" + "\n".join(lines))
     note = (
         f"Frechet, KID (mean and standard deviation over subsets), precision and recall (k = 3), density and coverage (k = 5) and "
@@ -116,7 +143,7 @@ def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
         f"(zoo/{metrics.CLASSIFIER}/), sha256 `{metrics.CLASSIFIER_SHA256[:12]}...`; they compare with each other within a table, "
         f"never with a published FID."
     )
-    return "\n\n".join([*tables, note])
+    return "\n\n".join([*tables, note, *([_sound_table(sounds)] if sounds else [])])
 
 
 def write_scoreboard(path: str | os.PathLike[str], zoo: str | os.PathLike[str] | None = None) -> bool:
