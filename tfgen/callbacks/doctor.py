@@ -59,7 +59,8 @@ class Doctor(keras.callbacks.Callback):
       DoctorError: while training, with `action="raise"`.
 
     Example:
-      >>> import numpy as np, tfgen
+      >>> import keras, numpy as np, tfgen
+      >>> keras.utils.set_random_seed(0)
       >>> model = tfgen.VAE((4, 4, 1), latent_dim=2, network="mlp", width=4, beta=1000.0)
       >>> model.compile("sgd")
       >>> images = np.zeros((8, 4, 4, 1))
