@@ -43,4 +43,5 @@ def test_an_entry_of_sound_has_a_picture_and_a_wav_file(tmp_path):
     waveform, rate = audio.read_wav(folder / "samples.wav")
     assert rate == 30 and (folder / "samples.png").stat().st_size > 0
     np.testing.assert_allclose(waveform, model.sample(1, seed=0, length=120)[0], atol=1 / 32768)
+    assert "sound = model.sample(1, seed=0, length=4 * model.sample_rate)" in (folder / "README.md").read_text()
     assert tfgen.zoo.load(folder).sample(1, seed=0, length=120).shape == (1, 120, 1)

@@ -41,6 +41,8 @@ class Checkpoint(keras.callbacks.Callback):
       (1, 3)
     """
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, directory: str | os.PathLike[str], *, every_steps: int | None = None) -> None:
         super().__init__()
         if every_steps is not None and every_steps < 1:

@@ -75,6 +75,8 @@ class Doctor(keras.callbacks.Callback):
       (active units).
     """
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(
         self,
         images: Any = None,

@@ -24,6 +24,8 @@ class Progress(keras.callbacks.Callback):
       epoch 1 ...
     """
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, total_steps: int) -> None:
         super().__init__()
         self.total_steps = total_steps

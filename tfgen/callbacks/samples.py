@@ -38,6 +38,8 @@ class Samples(keras.callbacks.Callback):
       ['epoch-0001.png']
     """
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, directory: str | os.PathLike[str], *, n: int = 64, seed: int = 0, every_epochs: int = 1) -> None:
         super().__init__()
         if n < 1 or every_epochs < 1:

@@ -75,6 +75,8 @@ class Score(keras.callbacks.Callback):
       (precision and recall); Naeem et al., 2020, arXiv 2002.09797 (density and coverage).
     """
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(
         self,
         images: Any,

@@ -20,6 +20,8 @@ __all__ = ["TrainingMixin"]
 class _Clock(keras.callbacks.Callback):
     """Tells the data where training stands, and counts batches and epochs in the model; runs before every other callback."""
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, cumulative_steps: int | None) -> None:
         super().__init__()
         self._cumulative_steps = cumulative_steps

@@ -96,7 +96,8 @@ class NADENetwork(OrderedNetwork):
 
     def start_block(self, state: tf.Tensor, block: tf.Tensor, ordering: tf.Tensor | int) -> dict[str, tf.Tensor]:
         del ordering  # weights lie in the order of drawing
-        outputs = tf.matmul(as_float32(self.output_kernel)[block], self.activation(state))
+        hidden: Any = self.activation(state)
+        outputs = tf.matmul(as_float32(self.output_kernel)[block], hidden)
         outputs += as_float32(self.output_bias)[block][:, None]
         return {"outputs": tf.transpose(outputs)[None], "column": as_float32(self.kernel)[block]}
 

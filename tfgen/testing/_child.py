@@ -150,6 +150,8 @@ def killed_fit(folder: str, modules: Sequence[str], epochs: int, kill_after: int
     from tfgen.callbacks import Checkpoint
 
     class Kill(keras.callbacks.Callback):
+        model: Any  # set by Keras before the first call; its own annotation is None
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if int(self.model.step.numpy()) >= kill_after:
                 os._exit(KILLED)

@@ -29,7 +29,7 @@ def stock_callbacks(bench: Bench) -> None:
     expect(len(history[monitor]) == 2, f"EarlyStopping stopped after {len(history[monitor])} epochs, expected 2")
     for name, optimizer in optimizers(model).items():
         close(float(optimizer.learning_rate) / rates[name], 1 / 40, 1e-5, f"learning rate of `{name}`, relative to its start")
-    first = keras.saving.load_model(bench.folder / "epoch-1.keras")
+    first: Any = keras.saving.load_model(bench.folder / "epoch-1.keras")
     best = [to_array(v) for v in first.trainable_variables]
     close([to_array(v) for v in model.trainable_variables], best, 0.0, "EarlyStopping's best weights")
     expect(list((bench.folder / "logs").rglob("events.out.*")), "TensorBoard wrote nothing")

@@ -162,7 +162,7 @@ def own_networks(bench: Bench) -> None:
     model = bench.case.own_networks()  # type: ignore[misc]
     drawn = _works(bench, model)
     model.save(bench.folder / "own.keras")
-    loaded = keras.saving.load_model(bench.folder / "own.keras")
+    loaded: Any = keras.saving.load_model(bench.folder / "own.keras")
     same(state_of(loaded), state_of(model), "the loaded model")
     close(loaded.sample(3, seed=0, **bench.label(3)), drawn, 1e-6, "samples of the loaded model")
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -48,7 +49,7 @@ def keras_file(bench: Bench) -> None:
     before = state_of(model)
     model.save(bench.folder / "again.keras")
     same(state_of(model), before, "save changed the model")
-    loaded = keras.saving.load_model(bench.folder / "again.keras")
+    loaded: Any = keras.saving.load_model(bench.folder / "again.keras")
     same(state_of(loaded), before, "the loaded model")
     expect(type(loaded) is type(model) and loaded.get_config() == model.get_config(), "class or config differ")
     for name, optimizer in optimizers(model).items():
@@ -62,7 +63,7 @@ def keras_file(bench: Bench) -> None:
     )
     untrained = bench.build()
     untrained.save(bench.folder / "plain.keras")
-    loaded = keras.saving.load_model(bench.folder / "plain.keras")
+    loaded: Any = keras.saving.load_model(bench.folder / "plain.keras")
     expect(not loaded.compiled, "an uncompiled model comes back compiled")
     same(state_of(loaded), state_of(untrained), "an uncompiled model")
     model.save_weights(bench.folder / "all.weights.h5")

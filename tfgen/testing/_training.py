@@ -123,6 +123,8 @@ def observers(bench: Bench) -> None:
     """Validation, `evaluate`, `predict` and `sample` in the middle of training do not change training."""
 
     class Look(keras.callbacks.Callback):
+        model: Any  # set by Keras before the first call; its own annotation is None
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if batch == 1:
                 self.model.sample(2, seed=None, **bench.label(2))

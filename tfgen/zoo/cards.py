@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfgen import models
 from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
 from tfgen.zoo.frames import FRAMES, read_frames
@@ -73,7 +74,7 @@ def render_card(folder: Path, name: str) -> str:
         _numbers(numbers["metrics"]),
         _framed(numbers["metrics"]),
         _reference(recipe.get("reference")),
-        _use(name, recipe),
+        _use(name, recipe, numbers["model"]["class"]),
         _training(recipe, numbers["training"]),
         "## Limits\n\n" + "\n".join(f"* {limit}" for limit in recipe["limits"]) if recipe.get("limits") else "",
         f"## Licence\n\n{recipe['licence']}" if recipe.get("licence") else "",
@@ -165,20 +166,21 @@ def _reference(reference: list[dict[str, Any]] | None) -> str:
     return "Beside them:\n\n" + _table(["what", "value", "source"], rows)
 
 
-def _use(name: str, recipe: dict[str, Any]) -> str:
+def _use(name: str, recipe: dict[str, Any], model_class: str) -> str:
     path = name if recipe else f"path/to/{name}"
     if recipe and is_classifier(recipe):
         lines = "extractor = tfgen.metrics.load_extractor()\nfeatures = extractor.features(images)"
         return f"## Use\n\n```python\nimport tfgen\n\n{lines}  # images (n, 28, 28, 1) in [0, 1]\n```"
-    model = recipe.get("model", {}) if recipe else {}
-    lines = "images = model.sample(16, seed=0)"
-    if "sample_rate" in model.get("arguments", {}):
+    found = getattr(models, model_class, None)  # None for a class of somebody else's, taken for one of images
+    sounds = getattr(found, "output_name", "image") == "audio"
+    num_classes = recipe["model"]["arguments"].get("num_classes") if recipe else None
+    what = f"label=range({num_classes}), seed=0" if num_classes else f"{1 if sounds else 16}, seed=0"
+    lines = f"images = model.sample({what})"
+    if sounds:
         lines = (
-            "sound = model.sample(1, seed=0, length=4 * model.sample_rate)\n"
+            f"sound = model.sample({what}, length=4 * model.sample_rate)\n"
             'tfgen.audio.write_wav("sample.wav", sound[0], sample_rate=model.sample_rate)'
         )
-    elif model.get("arguments", {}).get("num_classes"):
-        lines = f"images = model.sample(label=range({model['arguments']['num_classes']}), seed=0)"
     return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\n{lines}\n```'
 
 

@@ -181,6 +181,8 @@ def fit_classifier(recipe: Any, directory: Path, *, epochs: int | None = None) -
 class _Epochs(keras.callbacks.Callback):
     """Orders data and noise by the epoch, and saves the whole state after each."""
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, directory: Path, run: dict[str, Any], policy: str) -> None:
         super().__init__()
         self.directory, self.before, self.policy = directory, run["minutes"], policy

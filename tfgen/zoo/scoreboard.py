@@ -126,7 +126,7 @@ def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
     entries = [(path.parent, read_metrics(path.parent)) for path in sorted(root.glob("*/metrics.json"))]
     entries = [entry for entry in entries if not is_classifier(read_recipe(entry[0]))]
     sounds = [entry for entry in entries if _is_sound(entry[1])]
-    images = [entry for entry in entries if entry not in sounds]
+    images = [entry for entry in entries if not _is_sound(entry[1])]
     tables = []
     for view in VIEWS:
         members = [entry for entry in images if _view_of(entry[1]["metrics"]) == view]

@@ -129,6 +129,8 @@ def train(
 class _Stopwatch(keras.callbacks.Callback):
     """Adds up the minutes of all runs on a folder, and notes the processor and the precision."""
 
+    model: Any  # set by Keras before the first call; its own annotation is None
+
     def __init__(self, directory: Path, resumed: bool) -> None:
         super().__init__()
         self.path = directory / _LOG

@@ -41,3 +41,13 @@ def trained_on(data: np.ndarray, steps: int, system: Any = tfgen.PixelCNN, label
     parts = data if label is None else (data, label)
     model.fit(tf.data.Dataset.from_tensors(parts).repeat(), steps_per_epoch=steps, verbose=0)
     return model
+
+
+def moved_by_training(model: Any, n: int, batch_size: int = 4) -> list[bool]:
+    """Trains on n random images, gently, so that no weight grows beyond measure, and tells which weights moved."""
+    model.compile(optimizer="sgd")
+    model.optimizer.learning_rate = 1e-3
+    before = [variable.numpy() for variable in model.network.trainable_variables]
+    model.fit(images(model.event_shape, n, model.likelihood.levels), batch_size=batch_size, verbose=0)
+    pairs = zip(model.network.trainable_variables, before, strict=True)
+    return [bool((variable.numpy() != old).any()) for variable, old in pairs]
