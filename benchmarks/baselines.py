@@ -163,22 +163,29 @@ def keras_example_pixelcnn(
 
 
 def plain_pixelcnn(
-    *, filters: int = 128, num_blocks: int = 5, image_shape: tuple[int, int, int] = IMAGE_SHAPE, outputs: int = 1
+    *,
+    filters: int = 128,
+    num_blocks: int = 5,
+    dilations: Sequence[int] = (1,),
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    outputs: int = 1,
 ) -> keras.Model:
     """Builds the same network with the activations before the convolutions, as in the paper and in `tfgen.PixelCNN`.
 
     Args:
       filters: channels of every layer; half as many inside a residual block.
       num_blocks: number of residual blocks.
+      dilations: dilation of each block's 3x3 convolution; the list is gone round again until all blocks have one.
       image_shape: (height, width, channels).
-      outputs: logits per pixel.
+      outputs: numbers per pixel.
     """
     images = keras.Input(image_shape)
     x = layers.Rescaling(2.0, offset=-1.0)(images)
     x = PlainPixelConvolution("A", filters=filters, kernel_size=7, padding="same")(x)
-    for _ in range(num_blocks):
+    for i in range(num_blocks):
+        shared: dict[str, Any] = {"padding": "same", "dilation_rate": dilations[i % len(dilations)]}
         y = layers.Conv2D(filters // 2, 1)(layers.ReLU()(x))
-        y = PlainPixelConvolution("B", filters=filters // 2, kernel_size=3, padding="same")(layers.ReLU()(y))
+        y = PlainPixelConvolution("B", filters=filters // 2, kernel_size=3, **shared)(layers.ReLU()(y))
         y = layers.Conv2D(filters, 1)(layers.ReLU()(y))
         x = layers.add([x, y])
     for _ in range(2):

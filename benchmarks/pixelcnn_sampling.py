@@ -1,14 +1,16 @@
-"""Drawing 100 images of 28x28 from the 128-channel PixelCNN: caches, against the plain network's pass and one pass per
-pixel."""
+"""Drawing 28x28 images from PixelCNN, of the Keras examples' size and of the zoo's: caches, against the plain network's pass and
+one pass per pixel."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.common import in_turns, print_machine, print_table  # first: sets TensorFlow's log level
 
+import keras  # isort: skip
 import numpy as np  # isort: skip
 import tensorflow as tf  # isort: skip
 
@@ -16,9 +18,16 @@ import tfgen
 from benchmarks.baselines import copy_weights, plain_pixelcnn
 from tfgen.models.autoregressive import raster
 
-ROWS = 100
 NAIVE_POSITIONS = 20
 PIXELS = 28 * 28
+HEADERS = [
+    "network", "likelihood", "rows", "plain float32 Keras pass", "cached sampling", "passes",
+    f"one pass per pixel ({NAIVE_POSITIONS} positions, multiplied)", "times as fast", "pixels equal to one pass per pixel (2 rows)",
+]  # fmt: skip
+SIZES: dict[str, dict[str, Any]] = {
+    "of the Keras examples": {"filters": 64, "blocks": 5, "dilations": (1,), "head": 128},
+    "of the zoo": {"filters": 32, "blocks": 12, "dilations": (1, 2, 1, 4)},
+}
 
 
 def pass_of(plain: tf.Module, images: tf.Tensor) -> Callable[[], None]:
@@ -52,37 +61,51 @@ def naive_seconds(model: Any, rows: int) -> float:
     return (time.perf_counter() - start) / NAIVE_POSITIONS * PIXELS
 
 
-def measure(likelihood: str, rows: int) -> list[object]:
-    """Measures one network at one number of rows."""
-    model = tfgen.PixelCNN((28, 28, 1), likelihood=likelihood, filters=64, blocks=5, kernel_size=7, head=128)
-    plain = plain_pixelcnn(outputs=model.likelihood.num_parameters)
-    copy_weights(model, plain)
+def plain_of(size: dict[str, Any], outputs: int = 1) -> keras.Model:
+    """Builds the plain Keras network of one of the sizes."""
+    return plain_pixelcnn(filters=2 * size["filters"], num_blocks=size["blocks"], dilations=size["dilations"], outputs=outputs)
+
+
+def compare(network: str, model: Any, plain: keras.Model, rows: int, *, rounds: int) -> list[object]:
+    """Measures a model against the plain network of the same weights, at one number of rows."""
     images = tf.random.stateless_uniform([rows, 28, 28, 1], [0, 2])
     seeds = tfgen.random.row_seeds(0, rows)
-    times = in_turns({"pass": pass_of(plain, images), "cached": lambda: model.sample(seed=seeds, batch_size=rows)}, rounds=5)
+    sample = {"cached": lambda: model.sample(seed=seeds, batch_size=rows)}
+    times = in_turns({"pass": pass_of(plain, images), **sample}, rounds=rounds)
     naive = naive_seconds(model, rows)
-    drawn = model.sample(seed=seeds[:2])
-    zeros = tf.zeros((2, 28, 28, 1))
-    uniforms = tfgen.random.uniform(tf.constant(seeds[:2]), (28, 28, 1), stream=1)
-    slow = tf.function(lambda: raster.naive(model.network, model._draw, zeros, zeros, uniforms, tf.ones((2,))))()
-    equal = float(np.mean(drawn == slow.numpy()))
+    few = min(rows, 2)
+    zeros, uniforms = tf.zeros((few, 28, 28, 1)), tfgen.random.uniform(tf.constant(seeds[:few]), (28, 28, 1), stream=1)
+    slow = tf.function(lambda: raster.naive(model.network, model._draw, zeros, zeros, uniforms, tf.ones((few,))))()
+    equal = float(np.mean(model.sample(seed=seeds[:few]) == slow.numpy()))
     cached, one_pass = times["cached"] / 1e3, times["pass"] / 1e3
     return [
-        likelihood, rows, f"{one_pass * 1e3:.0f} ms", f"{cached:.2f} s", f"{cached / one_pass:.2f}",
+        network, type(model.likelihood).__name__, rows, f"{one_pass * 1e3:.0f} ms", f"{cached:.2f} s", f"{cached / one_pass:.2f}",
         f"{naive:.0f} s", f"{naive / cached:.0f}", f"{100 * equal:.2f} %",
     ]  # fmt: skip
 
 
+def measure(network: str, likelihood: str, rows: int, *, rounds: int) -> list[object]:
+    """Measures one size at one number of rows."""
+    size = SIZES[network]
+    model = tfgen.PixelCNN((28, 28, 1), likelihood=likelihood, **size)
+    plain = plain_of(size, model.likelihood.num_outputs(1))
+    copy_weights(model, plain)
+    return compare(network, model, plain, rows, rounds=rounds)
+
+
 def main() -> None:
     """Prints the table."""
-    print("## Drawing from the PixelCNN of the Keras examples, 28x28\n")
+    print("## Drawing from PixelCNN, 28x28\n")
     print_machine()
-    headers = [
-        "likelihood", "rows", "plain float32 Keras pass", "cached sampling", "passes",
-        f"one pass per pixel ({NAIVE_POSITIONS} positions, multiplied)", "times as fast", "pixels equal to one pass per pixel (2 rows)",
-    ]  # fmt: skip
-    settings = [("bernoulli", 1), ("bernoulli", 16), ("bernoulli", ROWS), ("categorical", ROWS)]
-    print_table(headers, [measure(likelihood, rows) for likelihood, rows in settings])
+    example, zoo = SIZES
+    mixture = "discretized_logistic_mixture"
+    settings = [
+        *((size, "bernoulli", rows) for size in SIZES for rows in (1, 16, 100)),
+        (example, "categorical", 100),
+        (zoo, mixture, 100),
+    ]
+    quick = "--quick" in sys.argv
+    print_table(HEADERS, [measure(*setting, rounds=1 if quick else 5) for setting in settings[: 1 if quick else None]])
 
 
 if __name__ == "__main__":

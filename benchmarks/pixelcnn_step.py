@@ -1,4 +1,4 @@
-"""One training step of the PixelCNN of the Keras examples, batch 64, and both networks' nats after as many steps on real
+"""One training step of PixelCNN, of the Keras examples' size and of the zoo's, batch 64; and nats after as many steps on real
 images."""
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ import numpy as np  # isort: skip
 import tensorflow as tf  # isort: skip
 
 import tfgen
-from benchmarks.baselines import copy_weights, keras_example_pixelcnn, plain_pixelcnn
+from benchmarks.baselines import copy_weights, keras_example_pixelcnn
+from benchmarks.pixelcnn_sampling import SIZES, plain_of
 from tfgen.precision import fastest_policy
 
 BATCH_SIZE = 64
 STEPS = 400
+EXAMPLE, ZOO = SIZES.values()
 
 
-def plain_script(post_activation: bool) -> keras.Model:
-    """Builds a plain Keras model compiled as the example compiles its own."""
-    model = keras_example_pixelcnn() if post_activation else plain_pixelcnn()
-    model.compile(optimizer=keras.optimizers.Adam(5e-4), loss=keras.losses.BinaryCrossentropy(from_logits=not post_activation))
+def plain_script(size: dict[str, Any] | None) -> keras.Model:
+    """Builds a plain Keras model compiled as the example compiles its own; None for the example to the letter."""
+    model = plain_of(size) if size else keras_example_pixelcnn()
+    model.compile(optimizer=keras.optimizers.Adam(5e-4), loss=keras.losses.BinaryCrossentropy(from_logits=size is not None))
     return model
 
 
-def ours(policy: str) -> tfgen.PixelCNN:
+def ours(policy: str, size: dict[str, Any]) -> tfgen.PixelCNN:
     """Builds the same network as a `tfgen.PixelCNN`."""
-    model = tfgen.PixelCNN((28, 28, 1), filters=64, blocks=5, kernel_size=7, head=128, dtype=policy)
+    model = tfgen.PixelCNN((28, 28, 1), dtype=policy, **size)
     model.compile(keras.optimizers.Adam(5e-4))
     return model
 
@@ -66,11 +68,11 @@ def compare_nats(policy: str) -> None:
     held_out = tfgen.data.binarize(*_pixels("test"))
     rows = []
     for name, build in (
-        ("plain Keras, float32", lambda: plain_script(False)),
-        (f"tfgen.PixelCNN, {policy}", lambda: ours(policy)),
+        ("plain Keras, float32", lambda: plain_script(EXAMPLE)),
+        (f"tfgen.PixelCNN, {policy}", lambda: ours(policy, EXAMPLE)),
     ):
         keras.utils.set_random_seed(0)
-        start = ours(policy)
+        start = ours(policy, EXAMPLE)
         model = build()
         if isinstance(model, tfgen.PixelCNN):
             model.set_weights(start.get_weights())
@@ -92,22 +94,27 @@ def _pixels(split: str) -> tuple[np.ndarray, np.ndarray]:
     return pixels, tfgen.random.row_seeds(0, len(pixels))
 
 
-def main() -> None:
-    """Prints the tables."""
-    policy = fastest_policy()
-    print("## PixelCNN of the Keras examples: one training step, batch 64\n")
+def time_steps(title: str, contestants: dict[str, keras.Model], images: np.ndarray) -> None:
+    """Prints the table of one size."""
+    print(f"## {title}: one training step, batch {BATCH_SIZE}\n")
     print_machine()
-    images = np.asarray(tfgen.data.binarize(*_pixels("train")))
-    contestants = {
-        "plain Keras, float32 (activations first, as in the paper)": plain_script(False),
-        "plain Keras, float32 (the example to the letter)": plain_script(True),
-        "tfgen.PixelCNN, float32": ours("float32"),
-    }
-    if policy != "float32":
-        contestants[f"tfgen.PixelCNN, precision auto: {policy}"] = ours(policy)
     times = in_turns({name: stepper(model, images) for name, model in contestants.items()}, rounds=10)
     baseline = next(iter(times.values()))
     print_table(["step", "ms", "times as fast"], [[name, time, f"{baseline / time:.2f}"] for name, time in times.items()])
+
+
+def main() -> None:
+    """Prints the tables."""
+    policy = fastest_policy()
+    images = np.asarray(tfgen.data.binarize(*_pixels("train")))
+    for title, size in (("PixelCNN of the Keras examples", EXAMPLE), ("PixelCNN of the zoo", ZOO)):
+        contestants = {"plain Keras, float32 (activations first, as in the paper)": plain_script(size)}
+        if size is EXAMPLE:
+            contestants["plain Keras, float32 (the example to the letter)"] = plain_script(None)
+        contestants["tfgen.PixelCNN, float32"] = ours("float32", size)
+        if policy != "float32":
+            contestants[f"tfgen.PixelCNN, precision auto: {policy}"] = ours(policy, size)
+        time_steps(title, contestants, images)
     if "--no-nats" not in sys.argv:
         compare_nats(policy)
 
