@@ -196,7 +196,9 @@ def plain_pixelcnn(
 def copy_weights(model: Any, plain: keras.Model) -> None:
     """Copies a `tfgen.PixelCNN`'s weights into a `plain_pixelcnn` of the same size, so that both compute the same numbers."""
     convolutions = [layer for layer in plain.layers if isinstance(layer, (PlainPixelConvolution, layers.Conv2D))]
-    for target, source in zip(convolutions, model.network._layers_in_order(), strict=True):
+    network = model.network
+    blocks = [layer for block in network.block_layers for layer in block]
+    for target, source in zip(convolutions, [network.first, *blocks, *network.head_layers, network.last], strict=True):
         target = getattr(target, "conv", target)
         kernel = np.zeros(target.kernel.shape, np.float32)
         half = np.asarray(source.masked_kernel())

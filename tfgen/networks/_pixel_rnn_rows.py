@@ -48,6 +48,15 @@ class Rows(abc.ABC):
         return tf.TensorArray(tf.float32, size=width, element_shape=shape)
 
     @staticmethod
+    def _gates(state: State, column: tf.Tensor, prepared: State) -> list[tf.Tensor]:
+        """Adds what stands to the left to what the row above contributes; layer by layer, as small batched products are slow."""
+        above = tf.unstack(state["gates"][column])
+        return [
+            tf.matmul(x, kernel) + gates
+            for x, kernel, gates in zip(tf.unstack(state["left"]), prepared["left"], above, strict=True)
+        ]
+
+    @staticmethod
     def _product(rows: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Multiplies (width, layers, batch, a) by each layer's (a, b)."""
         width, layers, _, inputs = rows.shape
@@ -159,7 +168,7 @@ class RowLSTMRows(Rows):
         }
 
     def prepare_step(self) -> State:
-        return {"own": [layer.kernels(tf.float32)["own"] for layer in self._layers], "left": self._stacked("left")}
+        return {name: [layer.kernels(tf.float32)[name] for layer in self._layers] for name in ("own", "left")}
 
     def start_row(self, state: State, pixels: tf.Tensor) -> State:
         hidden, width = tf.pad(state["hidden"], [[1, 1], [0, 0], [0, 0], [0, 0]]), int(state["hidden"].shape[0])
@@ -169,8 +178,7 @@ class RowLSTMRows(Rows):
         return {**state, "gates": gates, "left": left, "written": written}
 
     def ready(self, state: State, column: tf.Tensor, prepared: State) -> tuple[list[Any], list[Any], list[Any] | None]:
-        gates = tf.matmul(state["left"], prepared["left"]) + state["gates"][column]
-        return tf.unstack(gates), tf.unstack(state["cells"][column]), None
+        return self._gates(state, column, prepared), tf.unstack(state["cells"][column]), None
 
     def written(self, state: State, column: tf.Tensor, inputs: list[Any], hidden: list[Any], cells: list[Any]) -> State:
         both = tf.concat([tf.stack(hidden), tf.stack(cells)], -1)
@@ -218,8 +226,8 @@ class DiagonalLSTMRows(Rows):
         }
 
     def prepare_step(self) -> State:
-        own = [layer.kernels(tf.float32)["own"][0] for layer in self._layers]
-        return {"own": own, "left": self._stacked("beside", 0)}
+        names = {"own": "own", "left": "beside"}
+        return {name: [layer.kernels(tf.float32)[kernel][0] for layer in self._layers] for name, kernel in names.items()}
 
     def start_row(self, state: State, pixels: tf.Tensor) -> State:
         gates = self._product(state["hidden"], self._stacked("above", 0)) + state["biases"][0]
@@ -242,8 +250,7 @@ class DiagonalLSTMRows(Rows):
         return tf.reverse(hidden[:, :, 0], [0])
 
     def ready(self, state: State, column: tf.Tensor, prepared: State) -> tuple[list[Any], list[Any], list[Any] | None]:
-        gates = tf.matmul(state["left"], prepared["left"]) + state["gates"][column]
-        return tf.unstack(gates), tf.unstack(state["cells"]), tf.unstack(state["beside"][column])
+        return self._gates(state, column, prepared), tf.unstack(state["cells"]), tf.unstack(state["beside"][column])
 
     def written(self, state: State, column: tf.Tensor, inputs: list[Any], hidden: list[Any], cells: list[Any]) -> State:
         left = tf.stack(hidden)

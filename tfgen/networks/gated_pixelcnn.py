@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgen import random
 from tfgen.layers import CausalConv2D, GatedBlock, gate
+from tfgen.layers.rows import padded_row, row_product
 from tfgen.networks.pixelcnn import CausalNetwork
 
 __all__ = ["GatedPixelCNNNetwork"]
@@ -128,7 +129,8 @@ class GatedPixelCNNNetwork(CausalNetwork):
         rows = []
         for i, block in enumerate(self.gated):
             inputs = self.channels if i == 0 else block.filters
-            rows.append(tf.zeros((block.reach * block.dilation, width, batch, inputs)))
+            pad = block.reach * block.dilation
+            rows.append([tf.zeros((width + 2 * pad, batch, inputs))] * pad)
         biases = [block.class_biases(label, tf.float32) for block in self.gated] if label is not None else []
         return {"rows": rows, "classes": biases, **self._new_row(batch, width)}
 
@@ -146,19 +148,16 @@ class GatedPixelCNNNetwork(CausalNetwork):
             "above": tf.zeros((width, len(self.dilations), batch, 2 * filters)),
             "lefts": lefts,
             "recent": tf.zeros((batch, self.gated[0].reach * self.channels)),
-            "pixels": tf.TensorArray(tf.float32, size=width, element_shape=(None, self.channels), clear_after_read=False),
+            "pixels": padded_row((batch, self.channels), width, self.gated[0].reach, (None, self.channels)),
         }
 
     def prepare_step(self) -> State:
         kernels = [block.kernels(tf.float32) for block in self.gated]
-        left = [kernels[i]["left"] for i in self._order]
         return {
-            "first": tf.reshape(kernels[0]["left"], (-1, 2 * self.gated[0].filters)),
-            "left": tf.stack([kernel[0] for kernel in left]),  # of what stands to the left, of all blocks in one product
-            "own": [kernels[i]["left"][1] for i in range(1, len(self.gated))],
+            "left": [tf.reshape(found["left"], (-1, 2 * self.gated[0].filters)) for found in kernels],
             "out": [found["out"] for found in kernels[:-1]],
             "skip": tf.concat([found["skip"] for found in kernels], 0),  # the sum of the skip paths is one product
-            "head": [layer.step_kernel() for layer in (self.head_layer, self.last)],
+            "head": [layer.step_weights() for layer in (self.head_layer, self.last)],
         }
 
     def start_row(self, state: State) -> State:
@@ -166,45 +165,30 @@ class GatedPixelCNNNetwork(CausalNetwork):
         rows, above, v = [], [], None
         for i, block in enumerate(self.gated):
             kernels = block.kernels(tf.float32)
-            seen, kept = state["rows"][i], state["rows"][i]
+            seen = kept = state["rows"][i]
             if v is not None:  # the row itself is seen too, as it depends on rows above alone
-                seen = tf.concat([seen, v[None]], 0)
+                pad = block.reach * block.dilation
+                seen = [*seen, tf.pad(v, [[pad, pad], [0, 0], [0, 0]])]
                 kept = seen[1:]
             before, beside = state["classes"][i] if state["classes"] else (0.0, 0.0)
-            a = self._vertical_row(block, seen[:: block.dilation], kernels["vertical"])
-            flat = tf.matmul(tf.reshape(a, (width * batch, 2 * block.filters)), kernels["across"])
-            above.append(tf.reshape(flat, tf.shape(a)) + (block.bias + beside))
+            a = row_product(seen[:: block.dilation], kernels["vertical"], block.dilation) + block.vertical_bias
+            above.append(tf.tensordot(a, kernels["across"], 1) + (block.bias + beside))
             v = gate(a + before)
             rows.append(kept)
         fresh = {**self._new_row(batch, width), "first": above[0], "above": tf.stack([above[i] for i in self._order], 1)}
         return {**state, **fresh, "rows": rows}
 
-    @staticmethod
-    def _vertical_row(block: GatedBlock, seen: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Computes the vertical map of one row from the rows that it sees, (rows, width, batch, inputs), in one product."""
-        count, width, batch = int(kernel.shape[0]), int(seen.shape[1]), tf.shape(seen)[2]
-        padded = tf.pad(seen, [[0, 0], [block.reach * block.dilation] * 2, [0, 0], [0, 0]])
-        taps = [
-            padded[row, s * block.dilation : s * block.dilation + width]
-            for row in range(count)
-            for s in range(block.kernel_size)
-        ]
-        columns = tf.reshape(tf.concat(taps, -1), (width * batch, -1))
-        product = tf.matmul(columns, tf.reshape(kernel, (-1, 2 * block.filters))) + block.vertical_bias
-        return tf.reshape(product, (width, batch, 2 * block.filters))
-
     def step(self, x: tf.Tensor, state: State, column: tf.Tensor, prepared: State) -> tuple[tf.Tensor, State]:
         x = 2.0 * x - 1.0
         seen = tf.concat([state["recent"], x], -1) if self.ordered and self.channels > 1 else state["recent"]
-        m = gate(tf.matmul(seen, prepared["first"]) + state["first"][column])
+        m = gate(tf.matmul(seen, prepared["left"][0]) + state["first"][column])
         h = tf.matmul(m, prepared["out"][0])
-        # what stands to the left has been drawn: one product for all blocks
-        left = tf.concat([array.read(column) for array in state["lefts"]], 0)
-        pre = tf.unstack(tf.matmul(left, prepared["left"]) + state["above"][column])
-        ready = dict(zip(self._order, pre, strict=True))
+        left = [found for array in state["lefts"] for found in tf.unstack(array.read(column))]
+        beside = dict(zip(self._order, zip(left, tf.unstack(state["above"][column]), strict=True), strict=True))
         inputs, units = [h], [m]
         for i in range(1, len(self.gated)):
-            m = gate(tf.matmul(h, prepared["own"][i - 1]) + ready[i])
+            left, above = beside[i]
+            m = gate(tf.matmul(tf.concat([left, h], -1), prepared["left"][i]) + above)
             units.append(m)
             if i < len(self.gated) - 1:
                 h = h + tf.matmul(m, prepared["out"][i])
@@ -213,19 +197,20 @@ class GatedPixelCNNNetwork(CausalNetwork):
             array.write(column + dilation, tf.stack([inputs[i - 1] for i in members]))
             for array, (dilation, members) in zip(state["lefts"], self._members.items(), strict=True)
         ]
-        s = tf.nn.relu(tf.matmul(tf.concat(units, -1), prepared["skip"]) + self.skip_bias)
-        s = tf.nn.relu(tf.matmul(s, prepared["head"][0]) + self.head_layer.bias)
-        return tf.matmul(s, prepared["head"][1]) + self.last.bias, {**state, "lefts": lefts}
+        s = tf.matmul(tf.concat(units, -1), prepared["skip"]) + self.skip_bias
+        for kernel, negative in prepared["head"]:
+            s = tf.matmul(tf.nn.relu(s), kernel) - negative
+        return s, {**state, "lefts": lefts}
 
     def commit(self, x: tf.Tensor, state: State, column: tf.Tensor) -> State:
         # no feature map has seen the last channel of its own pixel, so only the caches of the pixels themselves lack it
         x = 2.0 * x - 1.0
         recent = tf.concat([state["recent"][:, self.channels :], x], -1)
-        return {**state, "recent": recent, "pixels": state["pixels"].write(column, x)}
+        return {**state, "recent": recent, "pixels": state["pixels"].write(column + self.gated[0].reach, x)}
 
     def end_row(self, state: State) -> State:
         rows = state["rows"]
-        return {**state, "rows": [tf.concat([rows[0][1:], state["pixels"].stack()[None]], 0), *rows[1:]]}
+        return {**state, "rows": [[*rows[0][1:], state["pixels"].stack()], *rows[1:]]}
 
     def get_config(self) -> dict[str, Any]:
         names = ("outputs", "channels", "ordered", "filters", "dilations", "kernel_size", "dropout", "num_classes")

@@ -119,28 +119,29 @@ class PixelRNNNetwork(CausalNetwork):
         return {
             **self._rows.prepare_step(),
             "first": self.first.step_kernel(),
-            "up": [layer.step_kernel() for layer in self.ups],
-            "head": [layer.step_kernel() for layer in (*self.head_layers, self.last)],
+            "up": [layer.step_weights() for layer in self.ups],
+            "head": [layer.step_weights() for layer in (*self.head_layers, self.last)],
         }
 
     def start_row(self, state: State) -> State:
-        above = state["first"]["rows"][-1]
+        reach = self.first.reach
+        above = state["first"]["rows"][-1][reach:-reach]  # without the zeros beside the image
         return {"first": self.first.start_row(state["first"]), "row": self._rows.start_row(state["row"], above)}
 
     def step(self, x: tf.Tensor, state: State, column: tf.Tensor, prepared: State) -> tuple[tf.Tensor, State]:
         x, first = self.first.step(2.0 * x - 1.0, state["first"], column, prepared["first"])
         gates, cells, beside = self._rows.ready(state["row"], column, prepared)
         inputs, hiddens, news = [], [], []
-        for i, up in enumerate(self.ups):
+        for i, (kernel, negative) in enumerate(prepared["up"]):
             hidden, cell = lstm_cell(tf.matmul(x, prepared["own"][i]) + gates[i], cells[i])
             inputs.append(x)
             hiddens.append(hidden)
             news.append(cell)
             output = hidden if beside is None else hidden + beside[i]
-            x = x + (tf.matmul(output, prepared["up"][i]) + up.bias)
+            x = x + (tf.matmul(output, kernel) - negative)
         row = self._rows.written(state["row"], column, inputs, hiddens, news)
-        for layer, kernel in zip((*self.head_layers, self.last), prepared["head"], strict=True):
-            x = tf.matmul(tf.nn.relu(x), kernel) + layer.bias
+        for kernel, negative in prepared["head"]:
+            x = tf.matmul(tf.nn.relu(x), kernel) - negative
         return x, {"first": first, "row": row}
 
     def commit(self, x: tf.Tensor, state: State, column: tf.Tensor) -> State:

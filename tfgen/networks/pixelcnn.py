@@ -10,10 +10,11 @@ import keras
 import tensorflow as tf
 
 from tfgen.layers import CausalConv2D
+from tfgen.layers.rows import padded_row, row_product
 
 __all__ = ["CausalNetwork", "PixelCNNNetwork"]
 
-States = list[dict[str, Any]]
+State = dict[str, Any]
 
 
 class CausalNetwork(keras.layers.Layer, abc.ABC):
@@ -165,9 +166,6 @@ class PixelCNNNetwork(CausalNetwork):
         self.head_layers = [CausalConv2D(last, 1, name=f"head_{i}", **shared) for i in range(2)]
         self.last = CausalConv2D(outputs, 1, name="outputs", **shared)
 
-    def _layers_in_order(self) -> list[CausalConv2D]:
-        return [self.first, *(layer for block in self.block_layers for layer in block), *self.head_layers, self.last]
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape: tuple[int | None, ...] = (None, None, None, self.channels)
         if input_shape[-1] != self.channels:
@@ -198,39 +196,79 @@ class PixelCNNNetwork(CausalNetwork):
             x = layer(tf.nn.relu(x))
         return tf.cast(self.last(tf.nn.relu(x)), tf.float32)
 
-    def initial_state(self, batch: tf.Tensor, width: int) -> States:
-        return [layer.initial_state(batch, width) for layer in self._layers_in_order()]
+    # ---- one position at a time: float32, time-major (width, blocks, batch, features) rows ----
 
-    def prepare_step(self) -> list[tf.Tensor]:
-        return [layer.step_kernel() for layer in self._layers_in_order()]
+    @property
+    def _members(self) -> dict[int, list[int]]:
+        """The blocks of each dilation: they are read, multiplied and written together."""
+        dilations = [block[1].dilation for block in self.block_layers]
+        return {d: [i for i, dilation in enumerate(dilations) if dilation == d] for d in sorted(set(dilations))}
 
-    def start_row(self, state: States) -> States:
-        return [layer.start_row(cache) for layer, cache in zip(self._layers_in_order(), state, strict=True)]
+    def initial_state(self, batch: tf.Tensor, width: int) -> State:
+        blocks = []
+        for dilation, members in self._members.items():
+            shape = (len(members), batch, self._inner)
+            rows = [tf.zeros((width + 2 * dilation, *shape))] * dilation
+            blocks.append({"rows": rows, "left": self._new_row(batch, width, dilation), "above": tf.zeros((width, *shape))})
+        return {"first": self.first.initial_state(batch, width), "blocks": blocks}
 
-    def end_row(self, state: States) -> States:
-        return [layer.end_row(cache) for layer, cache in zip(self._layers_in_order(), state, strict=True)]
+    @property
+    def _inner(self) -> int:
+        return self.block_layers[0][1].filters
 
-    def commit(self, x: tf.Tensor, state: States, column: tf.Tensor) -> States:
+    def _new_row(self, batch: tf.Tensor, width: int, dilation: int) -> tf.TensorArray:
+        """Makes the cache of a row of one dilation's blocks, with zeros on both sides of the image."""
+        shape = (len(self._members[dilation]), batch, self._inner)
+        return padded_row(shape, width, dilation, (shape[0], None, self._inner))
+
+    def prepare_step(self) -> State:
+        return {
+            "first": self.first.step_kernel(),
+            "blocks": [
+                (inner.step_weights(), middle.step_kernel(), outer.step_weights()) for inner, middle, outer in self.block_layers
+            ],
+            "head": [layer.step_weights() for layer in (*self.head_layers, self.last)],
+        }
+
+    def start_row(self, state: State) -> State:
+        blocks = []
+        for (dilation, members), cache in zip(self._members.items(), state["blocks"], strict=True):
+            layers = [self.block_layers[i][1] for i in members]
+            kernel = tf.stack([layer.masked_kernel(tf.float32)[:-1] for layer in layers])
+            bias = tf.stack([tf.convert_to_tensor(layer.bias) for layer in layers])[:, None]
+            above = row_product(cache["rows"][:1], kernel, dilation) + bias
+            width, batch = int(above.shape[0]), tf.shape(above)[2]
+            blocks.append({**cache, "above": above, "left": self._new_row(batch, width, dilation)})
+        return {"first": self.first.start_row(state["first"]), "blocks": blocks}
+
+    def end_row(self, state: State) -> State:
+        blocks = [{**cache, "rows": [*cache["rows"][1:], cache["left"].stack()]} for cache in state["blocks"]]
+        return {"first": self.first.end_row(state["first"]), "blocks": blocks}
+
+    def commit(self, x: tf.Tensor, state: State, column: tf.Tensor) -> State:
         # mask A hides the last channel from every feature map of its own pixel, so only the input's cache lacks it
-        return [self.first.write(2.0 * x - 1.0, state[0], column), *state[1:]]
+        return {**state, "first": self.first.write(2.0 * x - 1.0, state["first"], column)}
 
-    def step(self, x: tf.Tensor, state: States, column: tf.Tensor, prepared: list[tf.Tensor]) -> tuple[tf.Tensor, States]:
-        caches, kernels, new = iter(state), iter(prepared), []
-
-        def run(layer: CausalConv2D, value: tf.Tensor) -> tf.Tensor:
-            value, cache = layer.step(value, next(caches), column, next(kernels))
-            new.append(cache)
-            return value
-
-        h = run(self.first, 2.0 * x - 1.0)
-        for layers in self.block_layers:
-            y = h
-            for layer in layers:
-                y = run(layer, tf.nn.relu(y))
-            h = h + y
-        for layer in self.head_layers:
-            h = run(layer, tf.nn.relu(h))
-        return run(self.last, tf.nn.relu(h)), new
+    def step(self, x: tf.Tensor, state: State, column: tf.Tensor, prepared: State) -> tuple[tf.Tensor, State]:
+        h, first = self.first.step(2.0 * x - 1.0, state["first"], column, prepared["first"])
+        left: dict[int, tf.Tensor] = {}
+        above: dict[int, tf.Tensor] = {}
+        for members, cache in zip(self._members.values(), state["blocks"], strict=True):
+            left.update(zip(members, tf.unstack(cache["left"].read(column)), strict=True))
+            above.update(zip(members, tf.unstack(cache["above"][column]), strict=True))
+        inputs = []
+        for i, ((inner, inner_negative), middle, (outer, outer_negative)) in enumerate(prepared["blocks"]):
+            y = tf.nn.relu(tf.matmul(tf.nn.relu(h), inner) - inner_negative)
+            inputs.append(y)
+            y = tf.nn.relu(tf.matmul(tf.concat([left[i], y], -1), middle) + above[i])
+            h = h + (tf.matmul(y, outer) - outer_negative)
+        blocks = []
+        for (dilation, members), cache in zip(self._members.items(), state["blocks"], strict=True):
+            written = cache["left"].write(column + dilation, tf.stack([inputs[i] for i in members]))
+            blocks.append({**cache, "left": written})
+        for kernel, negative in prepared["head"]:
+            h = tf.matmul(tf.nn.relu(h), kernel) - negative
+        return h, {"first": first, "blocks": blocks}
 
     def get_config(self) -> dict[str, Any]:
         names = ("outputs", "channels", "ordered", "filters", "blocks", "kernel_size", "dilations", "head")

@@ -46,10 +46,13 @@ def cached(
         tf.reshape(tf.transpose(t, (1, 2, 0, 3)), (height * width, batch, channels)) for t in (images, observed, uniforms)
     ]
 
+    blank = tf.zeros((batch, channels))
+
     def pixel(position: tf.Tensor, column: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
-        given, known, u = (stream[position] for stream in streams)
-        x = tf.zeros((batch, channels))
+        x = blank
         outputs, new = network.step(x, state, column, prepared)
+        with tf.control_dependencies([outputs]):  # not before: handing it to another thread takes longer than doing it
+            given, known, u = (stream[position] for stream in streams)
         values: list[tf.Tensor] = []
         for channel in range(channels):
             if channel and network.ordered:  # else the outputs do not depend on the pixel's own channels
@@ -71,8 +74,7 @@ def cached(
         return row + 1, network.end_row(state), output
 
     output = tf.TensorArray(tf.float32, size=height * width, element_shape=(None, channels))
-    start = network.initial_state(batch, width, **(conditions or {}))
-    loop = (tf.constant(0), start, output)
+    loop = (tf.constant(0), network.initial_state(batch, width, **(conditions or {})), output)
     _, _, output = tf.while_loop(lambda row, *_: row < height, row_body, loop, maximum_iterations=height)
     drawn = tf.reshape(output.stack(), (height, width, batch, channels))
     return tf.transpose(drawn, (2, 0, 1, 3))
