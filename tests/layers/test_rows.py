@@ -23,9 +23,10 @@ def convolved(rows: np.ndarray, kernel: np.ndarray, dilation: int) -> np.ndarray
 
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("count, size", [(1, 3), (3, 5), (2, 1)])
-def test_a_row_is_convolved(count, size, dilation):
-    rows = random(count, WIDTH + (size - 1) * dilation, BATCH, INPUTS)
-    kernel = random(count, size, INPUTS, FILTERS)
+@pytest.mark.parametrize("inputs", [1, 4, 9])
+def test_a_row_is_convolved(count, size, dilation, inputs):
+    rows = random(count, WIDTH + (size - 1) * dilation, BATCH, inputs)
+    kernel = random(count, size, inputs, FILTERS)
     found = row_product(list(rows), kernel, dilation)
     assert found.shape == (WIDTH, BATCH, FILTERS)
     np.testing.assert_allclose(found, convolved(rows, kernel, dilation), rtol=1e-4, atol=1e-5)
