@@ -32,7 +32,8 @@ class PixelRNN(AutoregressiveModel):
       num_classes: number of classes, or None; then `fit` and its like need labels as `y`, `sample` and its like as `label`.
       filters: maps of the hidden states; the residual path carries twice as many.
       blocks: number of LSTM layers.
-      kernel_size: size of the first, mask-A convolution.
+      kernel_size: size of the first, mask-A convolution. The Row LSTM, which sees a triangle above a pixel and few pixels of its
+        own row, gains most from a wide one.
       network: your own causal network in place of the default; a `tfgen.networks.CausalNetwork` samples fast, any other
         Keras model with one pass per pixel. With `num_classes` it takes [images, labels].
       ema: decay of the averaged weights, for example 0.999, or None.
