@@ -51,8 +51,7 @@ def test_steps_give_what_the_pass_gives(codes, conditions):
     made, x = network(codes=codes, conditions=conditions), waveform()
     features = tf.constant(np.random.default_rng(2).normal(size=(2, conditions)), tf.float32)
     expected = made(x, conditions=features) if conditions else made(x)
-    blocks = len(made.dilations)
-    side = tf.concat([tf.ones((blocks, 2, 1)), tf.repeat(features[None], blocks, axis=0)], -1)
+    side = made.beside(tf.constant(2), features)
     state, prepared, outputs = made.initial_state(tf.constant(2)), made.prepare_step(), []
     assert state["queue"].shape == (sum(made.dilations), 2, made.filters)
     for time in range(LENGTH):

@@ -159,14 +159,34 @@ class WaveNetNetwork(keras.layers.Layer):
           batch: number of rows of the batch, a scalar.
 
         Returns:
-          state: `queue`, overwritten in place by `step`, and `recent`, (batch, filters): what the last sample enters as.
+          state: `queue`, overwritten in place by `step`; `past`, (blocks, batch, filters): what each block's past input is at the
+            time that comes; `recent`, (batch, filters): what the last sample enters as.
         """
         # a stateful operation: zeros of a known shape would become a constant of the graph, which steps would write to
         shape = tf.stack([tf.constant(sum(self.dilations)), tf.cast(batch, tf.int32), tf.constant(self.filters)])
         return {
             "queue": tf.raw_ops.Empty(shape=shape, dtype=tf.float32, init=True),
+            "past": tf.zeros((len(self.dilations), batch, self.filters)),
             "recent": tf.zeros((batch, self.filters)),
         }
+
+    @property
+    def _filling(self) -> int:
+        """How many zeros make what stands beside a block's input a multiple of 64 bytes, so that it is unstacked without a copy."""
+        return -(self.filters + 1 + self.conditions) % 16
+
+    def beside(self, batch: tf.Tensor, conditions: tf.Tensor | None = None) -> tf.Tensor:
+        """Lays out what each block's product takes beside the block's input, now and before.
+
+        Args:
+          batch: number of rows of the batch, a scalar.
+          conditions: (batch, conditions) of one time, None without conditions.
+
+        Returns:
+          side: (blocks, batch, features): 1 for the bias, the conditions, zeros.
+        """
+        parts = [tf.ones((batch, 1)), *([] if conditions is None else [conditions]), tf.zeros((batch, self._filling))]
+        return tf.repeat(tf.concat(parts, -1)[None], len(self.dilations), axis=0)
 
     def prepare_step(self) -> State:
         """Computes what every step needs and no step changes.
@@ -185,7 +205,7 @@ class WaveNetNetwork(keras.layers.Layer):
             "edges": tf.constant(mu_law_edges(self.codes or 2)),
             "starts": tf.constant(starts),
             "dilations": tf.constant(self.dilations, tf.int32),
-            "kernels": [block.step_kernel() for block in blocks],
+            "kernels": [tf.pad(block.step_kernel(), [[0, self._filling], [0, 0]]) for block in blocks],
             "outs": [-tf.cast(tf.convert_to_tensor(block.out), tf.float32) for block in blocks[:-1]],
             "skip": tf.concat([tf.cast(tf.convert_to_tensor(block.skip_kernel), tf.float32) for block in blocks], 0),
             "biases": [-tf.cast(tf.convert_to_tensor(b), tf.float32) for b in (self.skip_bias, self.head_bias, self.last_bias)],
@@ -198,17 +218,25 @@ class WaveNetNetwork(keras.layers.Layer):
           state: the queues after the sample before.
           time: the sample's number, a scalar.
           prepared: what `prepare_step` returned.
-          side: (blocks, batch, 1 + conditions): ones, and what the outputs are conditional on.
+          side: what `beside` returned.
 
         Returns:
           outputs: (batch, outputs) float32.
-          state: the queues, and what waits for `push` to be written to them.
+          state: the queues for the next time; `push` lets in what it is computed from.
         """
+        blocks, queue, past = len(self.dilations), state["queue"], state["past"]
         places = prepared["starts"] + time % prepared["dilations"]
-        past = tf.concat([tf.gather(state["queue"], places), side], -1)
+        following = prepared["starts"] + (time + 1) % prepared["dilations"]
         h, inputs, units = state["recent"], [], []
-        for i, before in enumerate(tf.unstack(past, num=len(self.dilations))):
+        for i, before in enumerate(tf.unstack(tf.concat([past, side], -1), num=blocks)):
             inputs.append(h)
+            if i == blocks - 1:
+                # one thing after the other, here, where nothing else is ready: handing any of it to another thread takes
+                # longer than doing it, and two such turns were a quarter of a step
+                queue = _written(queue, places, tf.stack(inputs))
+                past = tf.gather(queue, following)
+                with tf.control_dependencies([past]):
+                    queue, before = tf.identity(queue), tf.identity(before)
             features, gates = tf.split(tf.matmul(tf.concat([h, before], -1), prepared["kernels"][i]), 2, axis=-1)
             units.append(tf.tanh(features) * tf.sigmoid(gates))
             if i < len(prepared["outs"]):
@@ -216,10 +244,10 @@ class WaveNetNetwork(keras.layers.Layer):
         biases = prepared["biases"]
         s = tf.nn.relu(tf.matmul(tf.concat(units, -1), prepared["skip"]) - biases[0])
         s = tf.nn.relu(tf.matmul(s, prepared["head"]) - biases[1])
-        return tf.matmul(s, prepared["last"]) - biases[2], {"queue": state["queue"], "places": places, "inputs": inputs}
+        return tf.matmul(s, prepared["last"]) - biases[2], {"queue": queue, "past": past}
 
     def push(self, x: tf.Tensor, state: State, prepared: State) -> State:
-        """Lets the sample that was drawn, or observed, into the network, and what the step computed into the queues.
+        """Lets the sample that was drawn, or observed, into the network.
 
         Args:
           x: (batch,) in [-1, 1].
@@ -227,19 +255,14 @@ class WaveNetNetwork(keras.layers.Layer):
           prepared: what `prepare_step` returned.
 
         Returns:
-          state: the queues for the next time.
+          state: that of the next time.
         """
-        # one thing after the other: handing work to another thread takes longer than the work, a third of a step in all
-        with tf.control_dependencies([x]):
-            queue = _written(state["queue"], state["places"], tf.stack(state["inputs"]))
-        with tf.control_dependencies([queue]):
-            x = tf.identity(x)
         if self.codes:  # as `mu_law_encode` does, in fewer operations
             code = tf.reduce_sum(tf.cast(prepared["edges"] <= x[:, None], tf.int32), -1)
             recent = tf.gather(prepared["embedding"], code)
         else:
             recent = tf.matmul(self._features(x[:, None]), prepared["embedding"])
-        return {"queue": queue, "recent": recent}
+        return {**state, "recent": recent}
 
     def get_config(self) -> dict[str, Any]:
         names = ("outputs", "codes", "dilations", "filters", "gated", "skip", "conditions")

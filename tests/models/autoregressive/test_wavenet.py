@@ -83,9 +83,9 @@ def test_steps_add_up_to_log_prob_of_what_was_drawn():
     model = wavenet()
     x = model.sample(3, seed=1)
     network, total = model.network, np.zeros(3)
-    state, prepared = network.initial_state(tf.constant(3)), network.prepare_step()
+    state, prepared, side = network.initial_state(tf.constant(3)), network.prepare_step(), network.beside(tf.constant(3))
     for time in range(20):
-        outputs, state = network.step(state, tf.constant(time), prepared, tf.ones((3, 3, 1)))
+        outputs, state = network.step(state, tf.constant(time), prepared, side)
         total += model.likelihood.log_prob(outputs, x[:, time, 0]).numpy()
         state = network.push(tf.constant(x[:, time, 0]), state, prepared)
     np.testing.assert_allclose(total, model.log_prob(x), rtol=1e-5)

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgen.layers.stacks import stacked
 from tfgen.networks import CausalNetwork
 
 __all__ = ["cached", "naive"]
@@ -40,7 +41,7 @@ def cached(
     """
     height, width, channels = map(int, images.shape.as_list()[1:])
     batch = tf.shape(images)[0]
-    prepared = network.prepare_step()
+    stacks, restored = stacked(network.prepare_step())
     # time-major, so that a position's slice is contiguous
     streams = [
         tf.reshape(tf.transpose(t, (1, 2, 0, 3)), (height * width, batch, channels)) for t in (images, observed, uniforms)
@@ -49,7 +50,7 @@ def cached(
     blank = tf.zeros((batch, channels))
 
     def pixel(position: tf.Tensor, column: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
-        x = blank
+        x, prepared = blank, restored(stacks)
         outputs, new = network.step(x, state, column, prepared)
         with tf.control_dependencies([outputs]):  # not before: handing it to another thread takes longer than doing it
             given, known, u = (stream[position] for stream in streams)

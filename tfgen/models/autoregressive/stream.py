@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgen.layers.stacks import stacked
 from tfgen.networks import WaveNetNetwork
 
 __all__ = ["at_each_time", "naive", "queued"]
@@ -56,18 +57,18 @@ def queued(
     Returns:
       audio: (batch, time, 1) float32.
     """
-    length, batch, blocks = int(uniforms.shape[1]), tf.shape(uniforms)[0], len(network.dilations)
-    prepared = network.prepare_step()
+    length, batch = int(uniforms.shape[1]), tf.shape(uniforms)[0]
+    stacks, restored = stacked(network.prepare_step())
     streams = [None if t is None else tf.transpose(t[..., 0]) for t in (uniforms, audio, observed)]  # time-major
-    side: Any = tf.ones((blocks, batch, 1))
-    frames = None
-    if conditions is not None and conditions.shape.rank == 2:
-        side = tf.concat([side, tf.repeat(conditions[None], blocks, axis=0)], -1)
-    elif conditions is not None:
+    frames = side = None
+    if conditions is not None and conditions.shape.rank == 3:
         frames = tf.transpose(conditions, (1, 0, 2))
+    else:
+        side = network.beside(batch, conditions)
 
     def body(time: tf.Tensor, state: Any, output: tf.TensorArray) -> tuple[tf.Tensor, Any, tf.TensorArray]:
-        beside = side if frames is None else tf.concat([side, tf.repeat(frames[time // hop][None], blocks, axis=0)], -1)
+        prepared = restored(stacks)
+        beside = side if frames is None else network.beside(batch, frames[time // hop])
         outputs, state = network.step(state, time, prepared, beside)
         u, given, known = (None if stream is None else stream[time] for stream in streams)
         x = draw(outputs, u, temperature)
