@@ -106,8 +106,7 @@ class PixelCNNNetwork(CausalNetwork):
     """Masked convolutions with residual blocks: 7x7 mask A, then {ReLU, 1x1, ReLU, 3x3 mask B, ReLU, 1x1} blocks, then a head.
 
     With `dilations`, the 3x3 convolution of block i has dilation `dilations[i % len(dilations)]`, which widens the
-    receptive field at
-    no cost.
+    receptive field at no cost.
 
     Args:
       outputs: numbers per position, a multiple of `channels` where these are ordered.

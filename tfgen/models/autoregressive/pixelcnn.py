@@ -32,8 +32,7 @@ class PixelCNN(AutoregressiveModel):
       dilations: pattern of dilations of the blocks' 3x3 convolutions: wider fields at no cost.
       head: maps of the last hidden layers; 0 for as many as the residual path.
       network: your own causal network in place of the default; a `tfgen.networks.CausalNetwork` samples fast, any other
-        Keras model
-        with one pass per pixel.
+        Keras model with one pass per pixel.
       ema: decay of the averaged weights, for example 0.999, or None.
       seed: fixes training noise and data order.
       **kwargs: Keras's `name` and `dtype`.
