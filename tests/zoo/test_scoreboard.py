@@ -142,6 +142,24 @@ def test_the_zoos_numbers_have_their_protocols():
     assert (zoo_folder() / "frames.json").is_file()
 
 
+def test_the_autoregressive_entries_keep_their_marks():
+    nats: dict[str, list[float]] = {}
+    for name in zoo.names():
+        card = zoo.card(name)
+        numbers = {number["metric"]: number for number in card["metrics"]} if card["model"] is not None else {}
+        if "binary" in name and "nll" in numbers:
+            nll = numbers["nll"]
+            assert (nll["kind"], nll["n"], nll["split"]) == ("exact", 10_000, "fashion_mnist test, binarized")
+            nats.setdefault(card["model"]["class"], []).append(nll["value"])
+    assert set(nats) >= {"FVBN", "NADE", "MADE", "PixelCNN", "GatedPixelCNN", "PixelRNN"}
+    ordered = [nats["FVBN"][0], nats["NADE"][0], nats["MADE"][0]]
+    assert max(ordered) == nats["FVBN"][0]
+    wide = nats["PixelCNN"] + nats["GatedPixelCNN"] + nats["PixelRNN"]
+    assert max(wide) < min(ordered)
+    assert max(nats["PixelCNN"] + nats["GatedPixelCNN"]) <= 232 and max(nats["PixelRNN"]) <= 236
+    assert max(nats["GatedPixelCNN"]) <= min(nats["PixelCNN"]) + 0.3
+
+
 def test_remeasuring_one_number_keeps_the_others(entry: Callable[..., Path]):
     folder = entry("adversarial")
     before = json.loads((folder / "metrics.json").read_text())
