@@ -222,7 +222,7 @@ class WaveNetNetwork(keras.layers.Layer):
 
         Returns:
           outputs: (batch, outputs) float32.
-          state: the queues for the next time; `push` lets in what it is computed from.
+          state: that of the next time, but for `recent`, which `push` adds.
         """
         blocks, queue, past = len(self.dilations), state["queue"], state["past"]
         places = prepared["starts"] + time % prepared["dilations"]
