@@ -11,7 +11,7 @@ from tfgen.distributions import DiscretizedLogisticMixture, MuLawCategorical, No
 from tfgen.layers import CausalConv2D
 from tfgen.testing import Case
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "VARIANTS", "is_slow"]
 
 
 def pixelcnn(image_shape: tuple[int, int, int] = (6, 5, 1), **arguments: Any) -> tfgen.PixelCNN:
@@ -97,6 +97,25 @@ NUMBERS = ("mixed_float16", "replicas", "averages", "weights_of_rows")
 def as_in(family: str, *lines: str) -> dict[str, str]:
     """The exemptions of a variant: lines in which what makes it a variant has no part."""
     return {line: f"The variant has no part in it, and `{family}` keeps it." for line in (*NETWORKS, *TRAINING, *lines)}
+
+
+_COSTLY = ("mixed_bfloat16", "mixed_float16", "replicas", "jit_compile")
+VARIANTS = (
+    "pixelcnn-256-colour",
+    "gated-pixelcnn-class-conditional",
+    "gated-pixelcnn-mixture-of-logistics",
+    "made-256-colour",
+    "wavenet-logistic-mixture-classes",
+    "vae-bernoulli-importance-weighted-averaged",
+    "vae-normal-dequantised-free-bits",
+    "vae-normal-continuous",
+    "gan-saturating-averaged",
+)
+
+
+def is_slow(case: Case, line: str) -> bool:
+    """Tells whether a line is checked with the slow tests: it traces all of a model again, for a variant of a model that keeps it."""
+    return case.name in VARIANTS and line in _COSTLY
 
 
 _OWN_MASKS = "Its one layout of weights is the model; PixelCNN takes any causal network of a user's own."

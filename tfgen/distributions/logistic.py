@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgen.distributions.base import Likelihood
@@ -143,7 +144,7 @@ class DiscretizedLogisticMixture(Likelihood):
         first = 1 + 2 * channel + channel * (channel - 1) // 2
         parts = self._slices(parameters, first, 2 + channel)
         # zero outputs spread the components over the range, with scales that overlap
-        spread = tf.linspace(0.5 / self.num_components, 1.0 - 0.5 / self.num_components, self.num_components)
+        spread = ((np.arange(self.num_components) + 0.5) / self.num_components).astype(np.float32)
         loc, scale = spread + parts[0], self.min_scale + tf.math.softplus(parts[1]) / self.num_components
         for coefficient, value in zip(parts[2:], before, strict=True):
             loc += 0.5 * tf.tanh(coefficient) * (2.0 * value - 1.0)
