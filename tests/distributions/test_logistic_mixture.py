@@ -165,3 +165,20 @@ def test_equality_and_bad_arguments() -> None:
     for arguments in ({"num_components": 0}, {"levels": 1}, {"min_scale": 0.0}):
         with pytest.raises(ValueError, match="Received"):
             DiscretizedLogisticMixture(**arguments)
+
+
+def test_means_are_those_given_the_channels_before() -> None:
+    likelihood, x = DiscretizedLogisticMixture(2), np.array([0.4, 0.6, 0.5], np.float32)
+    outputs = np.random.default_rng(3).normal(0.0, 0.1, (1, likelihood.num_outputs(3))).astype(np.float32)
+    outputs[:, :2] = [[0.5, -0.5]]
+    for first in (4, 8, 14):  # the scales of each channel: narrow, so that little is clipped
+        outputs[:, first : first + 2] = -4.0
+    found = likelihood.mean(tf.constant(outputs), tf.constant(x[None]))[0]
+    levels = np.arange(256, dtype=np.float32) / 255.0
+    for channel in range(3):
+        given = np.tile(x, (256, 1))
+        given[:, channel] = levels
+        log_prob = likelihood.log_prob(tf.constant(np.tile(outputs, (256, 1))), tf.constant(given))[:, channel]
+        np.testing.assert_allclose(found[channel], np.sum(np.exp(log_prob) * levels), atol=1.0 / 255.0)
+    blind = likelihood.mean(tf.constant(outputs))[0]
+    assert blind[0] == found[0] and abs(blind[2] - found[2]) > 2.0 / 255.0

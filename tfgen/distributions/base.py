@@ -11,7 +11,24 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["Likelihood"]
+__all__ = ["Likelihood", "draw_category"]
+
+
+def draw_category(logits: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
+    """Draws categories through the inverse CDF, one uniform number each.
+
+    Args:
+      logits: (..., categories) float32.
+      u: (...) float32 in (0, 1).
+      temperature: positive, broadcast against `u`.
+
+    Returns:
+      category: (...) int32.
+    """
+    temperature = tf.expand_dims(tf.convert_to_tensor(temperature, tf.float32), -1)
+    cumulative = tf.cumsum(tf.nn.softmax(logits / temperature), -1)
+    # the last category takes what rounding left above the sum of the others
+    return tf.reduce_sum(tf.cast(cumulative[..., :-1] <= u[..., None], tf.int32), -1)
 
 
 class Likelihood(abc.ABC):
@@ -28,7 +45,7 @@ class Likelihood(abc.ABC):
     levels: int = 256
     discrete: bool = True
     value_range: tuple[float, float] = (0.0, 1.0)  # of the values; waveforms have (-1, 1)
-    sampled: bool = True  # whether `draw` exists: autoregressive models need it
+    dequantised: bool = False  # whether `prepare` adds noise, which makes `log_prob` a bound
 
     def num_outputs(self, channels: int) -> int:
         """Counts what a network must return for one pixel.
@@ -67,14 +84,16 @@ class Likelihood(abc.ABC):
         """
 
     @abc.abstractmethod
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Returns the mean value, in [0, 1].
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the mean value, in the range of values; of logistics the location in that range, which is near it.
 
         Args:
           parameters: (..., channels, num_parameters) float32.
+          x: (..., channels), for a coupled likelihood: the mean of each channel given those before it in x; None gives it the
+            means before it.
 
         Returns:
-          values: (..., channels) float32 in [0, 1].
+          values: (..., channels) float32 in `value_range`.
         """
 
     @abc.abstractmethod

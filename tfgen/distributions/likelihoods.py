@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.distributions.base import Likelihood
+from tfgen.distributions.base import Likelihood, draw_category
 from tfgen.distributions.gaussian import normal_log_prob
 from tfgen.distributions.logistic import DiscretizedLogistic, DiscretizedLogisticMixture
 
@@ -36,7 +36,8 @@ class Bernoulli(Likelihood):
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=parameters[..., 0])
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         return tf.sigmoid(parameters[..., 0])
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
@@ -66,16 +67,13 @@ class Categorical(Likelihood):
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=_level(x, self.levels), logits=parameters)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         values = tf.constant(np.arange(self.levels) / (self.levels - 1), tf.float32)
         return tf.reduce_sum(tf.nn.softmax(parameters) * values, -1)
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
-        temperature = tf.expand_dims(tf.convert_to_tensor(temperature, tf.float32), -1)
-        cumulative = tf.cumsum(tf.nn.softmax(parameters / temperature), -1)
-        # the last bin takes what rounding left above the sum of the others
-        below = tf.cast(cumulative[..., :-1] <= u[..., None], tf.float32)
-        return tf.reduce_sum(below, -1) / (self.levels - 1)
+        return tf.cast(draw_category(parameters, u, temperature), tf.float32) / (self.levels - 1)
 
     def get_config(self) -> dict[str, Any]:
         return {"levels": self.levels}
@@ -111,7 +109,7 @@ class Normal(Likelihood):
             )
         self.levels = levels  # type: ignore[assignment]
         self.min_scale = min_scale
-        self.discrete = levels is not None
+        self.discrete = self.dequantised = levels is not None
 
     def _loc_and_scale(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return 0.5 + parameters[..., 0], self.min_scale + 0.1 * tf.math.softplus(parameters[..., 1])
@@ -131,7 +129,8 @@ class Normal(Likelihood):
             value = (value * self.levels - 0.5) / (self.levels - 1)
         return tf.clip_by_value(value, 0.0, 1.0)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         return self._to_image(self._loc_and_scale(parameters)[0])
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:

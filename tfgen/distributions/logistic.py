@@ -72,7 +72,8 @@ class DiscretizedLogistic(Likelihood):
         loc, scale = self._loc_and_scale(parameters)
         return _log_bin(x, loc, scale, self.levels)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         return tf.clip_by_value(self._loc_and_scale(parameters)[0], 0.0, 1.0)
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
@@ -165,13 +166,18 @@ class DiscretizedLogisticMixture(Likelihood):
             weights = joint - found[-1][..., None]
         return tf.stack(found, -1)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        weights = tf.nn.softmax(parameters[..., : self.num_components])
-        means: list[tf.Tensor] = []
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        weights = tf.nn.log_softmax(parameters[..., : self.num_components])
+        values = [] if x is None else tf.split(x, int(x.shape[-1]), axis=-1)
+        means: list[tf.Tensor] = []  # of each component
+        found = []
         for channel in range(self._channels_of(parameters)):
-            means.append(tf.clip_by_value(self._component(parameters, channel, means)[0], 0.0, 1.0))
-        # weights add up to one but for rounding
-        return tf.clip_by_value(tf.stack([tf.reduce_sum(weights * mean, -1) for mean in means], -1), 0.0, 1.0)
+            loc, scale = self._component(parameters, channel, values[:channel] if values else means)
+            means.append(tf.clip_by_value(loc, 0.0, 1.0))
+            found.append(tf.reduce_sum(tf.nn.softmax(weights) * means[-1], -1))
+            if values:
+                weights += _log_bin(values[channel], loc, scale, self.levels)
+        return tf.clip_by_value(tf.stack(found, -1), 0.0, 1.0)  # weights add up to one but for rounding
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
         drawn: list[tf.Tensor] = []

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.audio import mu_law_decode, mu_law_edges, mu_law_encode
-from tfgen.distributions.base import Likelihood
+from tfgen.distributions.base import Likelihood, draw_category
 from tfgen.distributions.logistic import DiscretizedLogisticMixture
 
 __all__ = ["MuLawCategorical", "WaveformLogisticMixture"]
@@ -46,16 +46,13 @@ class MuLawCategorical(Likelihood):
         codes = mu_law_encode(x, levels=self.levels)
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(labels=codes, logits=parameters)
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         values = mu_law_decode(tf.range(self.levels), levels=self.levels)
         return tf.reduce_sum(tf.nn.softmax(parameters) * values, -1)
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:
-        temperature = tf.expand_dims(tf.convert_to_tensor(temperature, tf.float32), -1)
-        cumulative = tf.cumsum(tf.nn.softmax(parameters / temperature), -1)
-        # the last code takes what rounding left above the sum of the others
-        below = tf.cast(cumulative[..., :-1] <= u[..., None], tf.int32)
-        return mu_law_decode(tf.reduce_sum(below, -1), levels=self.levels)
+        return mu_law_decode(draw_category(parameters, u, temperature), levels=self.levels)
 
     def get_config(self) -> dict[str, Any]:
         return {"levels": self.levels}
@@ -102,7 +99,8 @@ class WaveformLogisticMixture(Likelihood):
         level = tf.clip_by_value(tf.round(x * 32768.0) + 32768.0, 0.0, 65535.0)
         return self._mixture.log_prob(parameters, level[..., None] / 65535.0)[..., 0]
 
-    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
+        del x
         return (self._mixture.mean(parameters)[..., 0] * 65535.0 - 32768.0) / 32768.0
 
     def draw(self, parameters: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float = 1.0) -> tf.Tensor:

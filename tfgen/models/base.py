@@ -21,6 +21,7 @@ __all__ = ["GenerativeModel"]
 
 _EVALUATION = 1  # keys the noise of `evaluate`, which must not depend on how far training has come
 _ROWS_AT_ONCE = 256
+_COLDEST = 1e-6  # temperature: logits and scales divided or multiplied by it stay finite
 
 
 class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc]
@@ -219,9 +220,20 @@ class GenerativeModel(TrainingMixin, keras.Model, abc.ABC):  # type: ignore[misc
 
     def _check_control(self, name: str, values: np.ndarray) -> np.ndarray:
         """Checks one control's values and gives them their dtype."""
-        if values.dtype.kind not in "fiu" or not (np.isfinite(values).all() and (values > 0).all()):
+        floats = values.astype(np.float32) if values.dtype.kind in "fiu" else np.zeros(1, np.float32)
+        if not (np.isfinite(floats).all() and (floats > 0).all()):  # in float32: 1e-50 is zero there
             raise ValueError(f"`{name}` must be positive. Received: {name}={values}")
-        return values.astype(np.float32)
+        return floats
+
+    @staticmethod
+    def _temperature(controls: dict[str, tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+        """Returns the temperature of each row, one where none is asked for; a server brings it unchecked."""
+        if "temperature" not in controls:
+            return tf.ones((rows,))
+        given = controls["temperature"]
+        expected = "Expected temperatures above 0. Received:"
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(given > 0.0), [expected, given])]):
+            return tf.maximum(given, _COLDEST)
 
     def _compiled(self, key: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Returns a graph function, traced once per key and signature; weights are read each time it runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 __all__ = [
     "RANDOM_STATE",
+    "as_integers",
     "check_image_shape",
     "check_network",
     "from_config",
@@ -38,6 +40,26 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
     if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
         raise ValueError(f"`image_shape` must be (height, width, channels), all positive. Received: image_shape={image_shape}")
     return tuple(int(size) for size in shape)  # type: ignore[return-value]
+
+
+def as_integers(value: Any, name: str) -> tuple[int, ...]:
+    """Checks an argument that lists positive integers: units of layers, dilations.
+
+    Args:
+      value: one integer, or any number of them.
+      name: what the caller calls it.
+
+    Returns:
+      integers: all positive; one stands for a list of one.
+
+    Raises:
+      ValueError: it is anything else.
+    """
+    given = (value,) if isinstance(value, (int, np.integer)) else value
+    listed = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
+    if not listed or any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) or i < 1 for i in given):
+        raise ValueError(f"Expected `{name}` to be a list of positive integers. Received: {name}={value!r}")
+    return tuple(int(i) for i in given)
 
 
 def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:

@@ -107,6 +107,7 @@ class GatedPixelCNNNetwork(CausalNetwork):
         return (*input_shape[:-1], self.outputs)
 
     def call(self, inputs: tf.Tensor, label: tf.Tensor | None = None, seeds: tf.Tensor | None = None) -> tf.Tensor:
+        self._expect_label(label)
         v = h = 2.0 * inputs - 1.0
         total: Any = tf.cast(self.skip_bias, v.dtype)
         for i, block in enumerate(self.gated):
@@ -126,6 +127,7 @@ class GatedPixelCNNNetwork(CausalNetwork):
         return {d: [i for i in self._order if self.gated[i].dilation == d] for d in sorted(set(self.dilations))}
 
     def initial_state(self, batch: tf.Tensor, width: int, label: tf.Tensor | None = None) -> State:
+        self._expect_label(label)
         rows = []
         for i, block in enumerate(self.gated):
             inputs = self.channels if i == 0 else block.filters

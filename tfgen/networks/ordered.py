@@ -31,6 +31,7 @@ def draw_orderings(ordering: str, size: int, *, count: int = 1, seed: int = 0) -
 
     Raises:
       ValueError: `ordering` is neither.
+      TypeError: the seed, which models call `ordering_seed`, is not an integer.
 
     Example:
       >>> from tfgen.networks.ordered import draw_orderings
@@ -39,6 +40,8 @@ def draw_orderings(ordering: str, size: int, *, count: int = 1, seed: int = 0) -
     """
     if ordering not in ("raster", "random"):
         raise ValueError(f"`ordering` must be 'raster' or 'random'. Received: ordering={ordering!r}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"`ordering_seed` must be an integer. Received: ordering_seed={seed!r}")
     if ordering == "raster":
         return np.tile(np.arange(size, dtype=np.int32), (count, 1))
     keys = [random.row_seeds(int(key), size) for key in random.row_seeds(seed, count)]

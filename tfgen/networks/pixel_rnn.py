@@ -102,6 +102,7 @@ class PixelRNNNetwork(CausalNetwork):
         return (*input_shape[:-1], self.outputs)
 
     def call(self, inputs: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        self._expect_label(label)
         x = 2.0 * inputs - 1.0
         pixels, x = (tf.transpose(t, (1, 2, 0, 3)) for t in (x, self.first(x)))  # rows first, as the scans go down
         for cell, up in zip(self.cells, self.ups, strict=True):
@@ -113,6 +114,7 @@ class PixelRNNNetwork(CausalNetwork):
     # ---- one position at a time: float32, time-major (width, layers, batch, features) rows ----
 
     def initial_state(self, batch: tf.Tensor, width: int, label: tf.Tensor | None = None) -> State:
+        self._expect_label(label)
         return {"first": self.first.initial_state(batch, width), "row": self._rows.initial_state(batch, width, label)}
 
     def prepare_step(self) -> State:

@@ -29,6 +29,15 @@ class CausalNetwork(keras.layers.Layer, abc.ABC):
 
     ordered: bool = True
     takes_seeds: bool = False
+    num_classes: int = 0
+
+    def _expect_label(self, label: Any) -> None:
+        """Refuses to run a conditional network as that of no class, which no training step has seen."""
+        if self.num_classes and label is None:
+            raise ValueError(
+                f"This network is conditional on {self.num_classes} classes: expected `label`, one for each row. "
+                "Received: label=None"
+            )
 
     @abc.abstractmethod
     def initial_state(self, batch: tf.Tensor, width: int) -> Any:
@@ -115,7 +124,7 @@ class PixelCNNNetwork(CausalNetwork):
         outputs, for a likelihood that couples them itself.
       filters: maps inside a block; the residual path carries twice as many.
       blocks: number of residual blocks.
-      kernel_size: size of the first, mask-A convolution.
+      kernel_size: size of the first, mask-A convolution, odd and at least 3.
       dilations: pattern of dilations, repeated over the blocks.
       head: maps of the last hidden 1x1 layers; 0 for as many as the residual path.
 
@@ -142,10 +151,10 @@ class PixelCNNNetwork(CausalNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if filters < 1 or blocks < 0 or not dilations:
+        if filters < 1 or blocks < 0 or not dilations or kernel_size < 3:
             raise ValueError(
-                "Expected `filters` of at least 1, `blocks` of at least 0 and one dilation or more. "
-                f"Received: filters={filters}, blocks={blocks}, dilations={dilations}"
+                "Expected `filters` of at least 1, `blocks` of at least 0, `kernel_size` of at least 3 and one dilation or more. "
+                f"Received: filters={filters}, blocks={blocks}, kernel_size={kernel_size}, dilations={dilations}"
             )
         self.outputs, self.channels, self.filters, self.blocks = outputs, channels, filters, blocks
         self.kernel_size, self.dilations, self.head, self.ordered = kernel_size, tuple(dilations), head, ordered

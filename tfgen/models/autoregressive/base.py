@@ -39,7 +39,14 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     def _finish_network(self, image_shape: Sequence[int]) -> None:
         """Builds the network and its averaged copy, and checks what the network returns."""
-        shape = (None, *image_shape)
+        self._check_likelihood()
+        self._check_network((None, *image_shape))
+        self.averaged_network = self._average_of(self.network)
+        discrete = ["bits_per_dim"] if self.likelihood.discrete else []
+        self._finish(image_shape, ["loss", "nll", *discrete])
+
+    def _check_likelihood(self) -> None:
+        """Refuses likelihoods that this family or this model has no use for."""
         if self.likelihood.coupled and not self.whole_pixels:
             raise ValueError(
                 f"{type(self).__name__} draws colour values in an order of its own: expected a likelihood of single values. "
@@ -50,20 +57,29 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
                 f"Expected a likelihood of images in [0, 1]; `tfgen.WaveNet` takes those of waveforms. Received: "
                 f"likelihood={type(self.likelihood).__name__}"
             )
+        if self.likelihood.dequantised:
+            raise ValueError(
+                "Expected a likelihood of the grey levels themselves, 'categorical' or 'discretized_logistic' for example: that of "
+                f"dequantised images is a bound, and this model's is exact. Received: likelihood={type(self.likelihood).__name__}"
+            )
+
+    def _check_network(self, shape: tuple[Any, ...]) -> None:
+        """Builds the network, and checks what it returns for each position."""
+        if not isinstance(self.network, keras.Layer):
+            raise TypeError(f"Expected `network` to be a Keras model. Received: network={self.network!r}")
         if not self.network.built:
             self.network.build(shape)
         self.network.build_shape = shape
-        expected = (None, *image_shape[:2], self.likelihood.num_outputs(image_shape[2]))
+        expected = (*shape[:-1], self.likelihood.num_outputs(shape[-1]))
         labelled = self.num_classes is not None and not isinstance(self.network, CausalNetwork)
         received = tuple(self.network.compute_output_shape([shape, (None,)] if labelled else shape))
-        if received[-1] != expected[-1] or len(received) != 4:
+        # sizes that a network leaves open, as convolutions do, are seen when it runs
+        alike = len(received) == 4 and all(r in (e, None) for r, e in zip(received[1:], expected[1:], strict=True))
+        if not alike or received[-1] is None:
             raise ValueError(
                 f"Expected a network from {shape} to {expected}: {self.likelihood.num_outputs(1)} numbers for each of "
-                f"{image_shape[2]} channels, as the likelihood counts them. Received: a network to {received}"
+                f"{shape[-1]} channels, as the likelihood counts them. Received: a network to {received}"
             )
-        self.averaged_network = self._average_of(self.network)
-        metrics = ["loss", "nll", "bits_per_dim"]
-        self._finish(image_shape, metrics)
 
     def _averaged_pairs(self) -> list[tuple[Any, Any]]:
         return [(self.network, self.averaged_network)]
@@ -124,7 +140,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         1]; a conditional model needs `label`, (batch,)."""
         network = self.network if training else self.averaged_network
         outputs = self._run(network, tf.cast(inputs, tf.float32), training, **conditions)
-        return self.likelihood.mean(self._parameters(outputs))
+        return self.likelihood.mean(self._parameters(outputs), inputs)
 
     # ---- sampling ----
 
@@ -139,7 +155,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
     ) -> tf.Tensor:
         uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
-        temperature = controls.get("temperature", tf.ones((tf.size(seeds),)))
+        temperature = self._temperature(controls, tf.size(seeds))
         given = self._conditions(controls.get("label"))
         network = self.averaged_network
         if isinstance(network, CausalNetwork):

@@ -81,7 +81,7 @@ class GatedPixelCNN(AutoregressiveModel):
         self.image_shape = configuration.check_image_shape(image_shape)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
-        self.dilations, self.dropout = list(dilations), dropout
+        self.dilations, self.dropout = list(configuration.as_integers(dilations, "dilations")), dropout
         self.default_networks = ("network",) if network is None else ()
         if blocks < 1 or not self.dilations:
             raise ValueError(

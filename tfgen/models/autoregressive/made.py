@@ -79,12 +79,13 @@ class MADE(OrderedModel):
         super().__init__(seed=seed, ema=ema, **kwargs)
         self.image_shape = configuration.check_image_shape(image_shape)
         self.likelihood = get_likelihood(likelihood)
-        self.hidden, self.activation, self.direct = list(hidden), activation, direct
+        self.hidden = list(configuration.as_integers(hidden, "hidden"))
+        self.activation, self.direct = activation, direct
         self.ordering, self.num_masks, self.ordering_seed = ordering, num_masks, ordering_seed
         self.network = MADENetwork(
             self.image_shape,
             num_parameters=self.likelihood.num_parameters,
-            hidden=hidden,
+            hidden=self.hidden,
             activation=activation,
             direct=direct,
             ordering=ordering,

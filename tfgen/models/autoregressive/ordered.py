@@ -66,7 +66,7 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
 
     def _draw_rows(self, images: Any, observed: Any, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
         uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
-        temperature = controls.get("temperature", tf.ones((tf.size(seeds),)))
+        temperature = self._temperature(controls, tf.size(seeds))
         network, count = self.averaged_network, self.averaged_network.num_orderings
 
         def in_order(ordering: Any) -> tf.Tensor:

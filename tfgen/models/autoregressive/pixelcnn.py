@@ -74,7 +74,7 @@ class PixelCNN(AutoregressiveModel):
         self.image_shape = configuration.check_image_shape(image_shape)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
-        self.dilations, self.head = list(dilations), head
+        self.dilations, self.head = list(configuration.as_integers(dilations, "dilations")), head
         self.default_networks = ("network",) if network is None else ()
         channels = self.image_shape[-1]
         self.network = network or PixelCNNNetwork(
@@ -84,7 +84,7 @@ class PixelCNN(AutoregressiveModel):
             filters=filters,
             blocks=blocks,
             kernel_size=kernel_size,
-            dilations=dilations,
+            dilations=self.dilations,
             head=head,
             dtype=self.dtype_policy,
             name="network",

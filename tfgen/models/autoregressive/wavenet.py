@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfgen import data, random
 from tfgen.distributions import Likelihood, MuLawCategorical, WaveformLogisticMixture, get_likelihood
-from tfgen.models import signatures
+from tfgen.models import configuration, labels, signatures
 from tfgen.models.autoregressive import stream
 from tfgen.models.autoregressive.base import AutoregressiveModel
 from tfgen.networks import WaveNetNetwork
@@ -93,10 +93,12 @@ class WaveNet(AutoregressiveModel):
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
         self._condition_on(num_classes)
-        named = isinstance(likelihood, str) and likelihood in _LIKELIHOODS
-        self.likelihood = _LIKELIHOODS[likelihood]() if named else get_likelihood(likelihood)
+        if isinstance(likelihood, str) and likelihood not in _LIKELIHOODS:
+            raise ValueError(f"Expected `likelihood` to be one of {sorted(_LIKELIHOODS)}. Received: likelihood={likelihood!r}")
+        self.likelihood = _LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else get_likelihood(likelihood)
         self.length, self.local_channels, self.hop, self.sample_rate = length, local_channels, hop, sample_rate
-        self.dilations, self.blocks, self.filters, self.gated, self.skip = list(dilations), blocks, filters, gated, skip
+        self.dilations = list(configuration.as_integers(dilations, "dilations"))
+        self.blocks, self.filters, self.gated, self.skip = blocks, filters, gated, skip
         self._check_arguments(length=length, hop=hop, blocks=blocks, filters=filters, skip=skip, sample_rate=sample_rate)
         self.network = WaveNetNetwork(
             self.likelihood.num_outputs(1),
@@ -169,11 +171,12 @@ class WaveNet(AutoregressiveModel):
         features = given.pop("features", None)
         controls = super()._check_controls(given, n)
         if self.local_channels:
-            self._check_features(features, "features", length)
+            if n or features is None:
+                self._check_features(features, "features", length)
             array = np.asarray(features, np.float32)
             if len(array) != n:
                 raise ValueError(f"Expected features of each of the {n} rows. Received: {len(array)} rows of features")
-            controls["features"] = array
+            controls["features"] = array if n else np.zeros((0, *self._features_shape(length)), np.float32)
         elif features is not None:
             raise ValueError("This model has no local conditions: set `local_channels`. Received: features")
         return controls
@@ -187,10 +190,15 @@ class WaveNet(AutoregressiveModel):
         return ["features"] if self.local_channels else super()._condition_names()
 
     def _vectors(self, controls: dict[str, tf.Tensor]) -> tf.Tensor | None:
-        """Turns a label or features into what the network is conditional on."""
+        """Turns a label or features into what the network is conditional on; one that is missing is told in one sentence."""
+        given = next((controls[name] for name in self._condition_names() if name in controls), None)
         if self.num_classes is not None:
-            return tf.one_hot(self._conditions(controls.get("label"))["label"], self.num_classes)
-        return controls["features"] if self.local_channels else None
+            if given is None:
+                labels.check_labels(None, self.num_classes, name="label")
+            return tf.one_hot(self._conditions(given)["label"], self.num_classes)
+        if self.local_channels and given is None:
+            self._check_features(None, "features")
+        return self._conditions(given).get("features")
 
     # ---- likelihood ----
 
@@ -231,7 +239,7 @@ class WaveNet(AutoregressiveModel):
     def _stream(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor], length: int, **known: tf.Tensor) -> tf.Tensor:
         # uniforms are keyed by their number, so a longer draw begins with the shorter one
         uniforms = random.uniform(seeds, (length, 1), stream=_SAMPLES)
-        temperature = controls.get("temperature", tf.ones((tf.size(seeds),)))
+        temperature = self._temperature(controls, tf.size(seeds))
         conditions = self._vectors(controls)
         return stream.queued(
             self.averaged_network, self._draw_value, uniforms, temperature, conditions=conditions, hop=self.hop, **known
