@@ -28,6 +28,24 @@ def channel_groups(features: int, channels: int) -> np.ndarray:
     return np.arange(features) * channels // features
 
 
+def valid_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
+    """Convolves without padding, in any number format.
+
+    Args:
+      inputs: (batch, height, width, inputs).
+      kernel: (rows, columns, inputs, outputs) of the same number format.
+      dilation: distance of the kernel's taps.
+
+    Returns:
+      outputs: (batch, height - (rows - 1) * dilation, width - (columns - 1) * dilation, outputs).
+    """
+    dtype = inputs.dtype
+    if dtype == tf.float16 and dilation > 1 and not tf.config.list_physical_devices("GPU"):
+        # TensorFlow has no float16 gradient of dilated convolutions on a CPU
+        inputs, kernel = tf.cast(inputs, tf.float32), tf.cast(kernel, tf.float32)
+    return tf.cast(tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=dilation), dtype)
+
+
 @keras.saving.register_keras_serializable("tfgen")
 class CausalConv2D(keras.layers.Layer):
     """A convolution in which position (i, j) sees only the rows above and, in its own row, what lies to the left.
@@ -122,14 +140,10 @@ class CausalConv2D(keras.layers.Layer):
         return kernel if self._kernel_mask.all() else kernel * tf.constant(self._kernel_mask, kernel.dtype)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        dtype = inputs.dtype
-        if dtype == tf.float16 and self.dilation > 1 and not tf.config.list_physical_devices("GPU"):
-            inputs = tf.cast(inputs, tf.float32)  # TensorFlow has no float16 gradient of dilated convolutions on a CPU
-        kernel = self.masked_kernel(inputs.dtype)
         pad = self.reach * self.dilation
         if pad:  # explicit padding inside the convolution has a gradient 40 times slower than padding first
             inputs = tf.pad(inputs, [[0, 0], [pad, 0], [pad, pad], [0, 0]])
-        outputs = tf.cast(tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=self.dilation), dtype)
+        outputs = valid_convolution(inputs, self.masked_kernel(inputs.dtype), self.dilation)
         # a broadcast addition: the gradient of `bias_add` is summed in bfloat16, which stops growing at 256 terms
         return outputs + tf.cast(self.bias, outputs.dtype)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgen.layers.causal import channel_groups
 from tfgen.layers.lstm import lstm_scan
-from tfgen.layers.row_lstm import class_bias, gate_bias, uniform
+from tfgen.layers.weights import class_bias, gate_bias, uniform
 
 __all__ = ["DiagonalBiLSTM"]
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.layers.causal import channel_groups
+from tfgen.layers.causal import channel_groups, valid_convolution
 from tfgen.layers.dropout import RowDropout
+from tfgen.layers.weights import class_bias, uniform
 
 __all__ = ["GatedBlock", "gate"]
 
@@ -132,8 +133,7 @@ class GatedBlock(keras.layers.Layer):
 
     def _kernel(self, name: str, shape: tuple[int, ...], visible: float = 0.0) -> Any:
         """Adds a kernel of unit gain; fan-in counts the visible taps only."""
-        limit = float(np.sqrt(3.0 / (visible or np.prod(shape[:-1]))))
-        return self.add_weight(name=name, shape=shape, initializer=keras.initializers.RandomUniform(-limit, limit))
+        return self.add_weight(name=name, shape=shape, initializer=uniform(visible or float(np.prod(shape[:-1]))))
 
     def kernels(self, dtype: Any) -> dict[str, tf.Tensor]:
         """Returns the kernels with what must not be seen at zero.
@@ -176,10 +176,7 @@ class GatedBlock(keras.layers.Layer):
         """
         if label is None:
             return 0.0, 0.0
-        # a product, as the gradient of a lookup is a sparse one that replicas cannot add up
-        classes = tf.convert_to_tensor(self.classes)
-        table = tf.matmul(tf.one_hot(label, self.num_classes, dtype=classes.dtype), classes)
-        return tuple(tf.split(tf.cast(table, dtype), 2, axis=-1))  # type: ignore[return-value]
+        return tuple(tf.split(class_bias(self.classes, label, dtype), 2, axis=-1))  # type: ignore[return-value]
 
     def call(
         self, inputs: tuple[tf.Tensor, tf.Tensor], label: tf.Tensor | None = None, seeds: tf.Tensor | None = None
@@ -204,7 +201,7 @@ class GatedBlock(keras.layers.Layer):
             v = tf.pad(v[:, :-1], [[0, 0], [rows + 1, 0], [pad, pad], [0, 0]])
         else:
             v = tf.pad(v, [[0, 0], [rows, 0], [pad, pad], [0, 0]])
-        return self._convolve(v, kernel)
+        return valid_convolution(v, kernel, self.dilation)
 
     def _left_map(self, h: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         taps = int(kernel.shape[0])
@@ -212,13 +209,7 @@ class GatedBlock(keras.layers.Layer):
         if taps == self.reach:  # without the position itself, the last tap is the neighbour
             h = h[:, :, : -self.dilation]
         h = tf.pad(h, [[0, 0], [0, 0], [pad, 0], [0, 0]])
-        return self._convolve(h, kernel[None])
-
-    def _convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        dtype = x.dtype
-        if dtype == tf.float16 and self.dilation > 1 and not tf.config.list_physical_devices("GPU"):
-            x, kernel = tf.cast(x, tf.float32), tf.cast(kernel, tf.float32)  # a CPU has no such gradient in float16
-        return tf.cast(tf.nn.conv2d(x, kernel, 1, "VALID", dilations=self.dilation), dtype)
+        return valid_convolution(h, kernel[None], self.dilation)
 
     def get_config(self) -> dict[str, Any]:
         names = ("filters", "skip", "kernel_size", "dilation", "place", "dropout", "groups", "num_classes")

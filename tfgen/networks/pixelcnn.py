@@ -20,8 +20,8 @@ State = dict[str, Any]
 class CausalNetwork(keras.layers.Layer, abc.ABC):
     """A network over images in raster order that can also be run one pixel at a time.
 
-    `call(images)` gives every position's outputs; the five methods below give the same numbers pixel by pixel from caches, for
-    about the cost of one pass over the whole image. States are nested structures of tensors, legal loop variables.
+    `call(images)` gives every position's outputs; the methods below give the same numbers pixel by pixel from caches, for the
+    cost of a few passes over the whole image. States are nested structures of tensors, legal loop variables.
 
     `ordered` says whether the outputs of a channel depend on those before it in their own pixel. A conditional network takes
     `label=` in `call` and in `initial_state`; with `takes_seeds` its `call` takes row seeds for the noise of training, `seeds=`.
