@@ -25,6 +25,7 @@ __all__ = [
     "keras_example_pixelcnn",
     "plain_gated_pixelcnn",
     "plain_pixelcnn",
+    "plain_wavenet",
 ]
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -271,3 +272,26 @@ def copy_gated_weights(model: Any, plain: keras.Model) -> None:
             fill(f"out_{i}", kernels["out"][None, None])
     for name, layer in (("head", network.head_layer), ("outputs", network.last)):
         fill(name, layer.masked_kernel(), layer.bias)
+
+
+def plain_wavenet(*, dilations: Sequence[int], filters: int = 32, skip: int = 128, codes: int = 256) -> keras.Model:
+    """Builds WaveNet over mu-law codes as a script would, with the layers of `tfgen.WaveNet`.
+
+    Args:
+      dilations: dilation of each block.
+      filters: features of the residual path, and gated units.
+      skip: features of the skip path and of the head.
+      codes: number of mu-law codes, which go in as integers, (batch, length).
+    """
+    inputs = keras.Input((None,), dtype="int32")
+    x = layers.Cropping1D((0, 1))(layers.ZeroPadding1D((1, 0))(layers.Embedding(codes, filters)(inputs)))
+    skips = []
+    for i, dilation in enumerate(dilations):
+        both = layers.Conv1D(2 * filters, 2, padding="causal", dilation_rate=dilation)(x)
+        features, gates = keras.ops.split(both, 2, axis=-1)
+        m = layers.multiply([layers.Activation("tanh")(features), layers.Activation("sigmoid")(gates)])
+        skips.append(layers.Conv1D(skip, 1, use_bias=i == 0)(m))
+        if i < len(dilations) - 1:
+            x = layers.add([x, layers.Conv1D(filters, 1, use_bias=False)(m)])
+    x = layers.Conv1D(skip, 1)(layers.ReLU()(layers.add(skips)))
+    return keras.Model(inputs, layers.Conv1D(codes, 1)(layers.ReLU()(x)), name="plain_wavenet")
