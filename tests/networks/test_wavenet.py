@@ -67,14 +67,14 @@ def test_a_block_is_the_formula():
     h, c = rng.normal(size=(1, 6, 3)).astype(np.float32), rng.normal(size=(1, 6, 2)).astype(np.float32)
     block.build((None, None, 3))
     block.set_weights([rng.normal(size=value.shape) for value in block.get_weights()])
-    new, skip = block(tf.constant(h), conditions=tf.constant(c))
-    kernel, bias, side, out, skip_kernel = block.get_weights()
+    new, units = block(tf.constant(h), conditions=tf.constant(c))
+    kernel, bias, side, out, _ = block.get_weights()
     for time in range(6):
         before = h[0, time - 2] if time >= 2 else np.zeros(3)
         pre = h[0, time] @ kernel[:3] + before @ kernel[3:] + c[0, time] @ side + bias
         m = np.tanh(pre[:2]) / (1 + np.exp(-pre[2:]))
         np.testing.assert_allclose(new[0, time], h[0, time] + m @ out, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(skip[0, time], m @ skip_kernel, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(units[0, time], m, rtol=1e-4, atol=1e-5)
 
 
 def test_local_conditions_act_at_their_own_time_and_later():

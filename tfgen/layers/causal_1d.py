@@ -12,14 +12,49 @@ from tfgen.layers.gated import gate
 __all__ = ["GatedBlock1D"]
 
 
+def product(inputs: tf.Tensor, kernel: Any) -> tf.Tensor:
+    """Multiplies the features of every time by a kernel, as one matrix product: batched ones take longer, their gradients too.
+
+    Args:
+      inputs: (batch, time, features).
+      kernel: (features, outputs), of any number format.
+
+    Returns:
+      outputs: (batch, time, outputs) of the inputs' number format.
+    """
+    shape = [size if known is None else known for size, known in zip(tf.unstack(tf.shape(inputs)), inputs.shape, strict=True)]
+    kernel = tf.cast(kernel, inputs.dtype)
+    flat = tf.matmul(tf.reshape(inputs, (-1, shape[-1])), kernel)
+    return tf.reshape(flat, (*shape[:-1], int(kernel.shape[-1])))
+
+
+def later(inputs: tf.Tensor, steps: int) -> tf.Tensor:
+    """Moves a sequence to later times, zeros before it.
+
+    Args:
+      inputs: (batch, time, features).
+      steps: how far.
+
+    Returns:
+      outputs: the same shape; what would stand after the end is left out.
+    """
+    time = inputs.shape[1] or tf.shape(inputs)[1]
+    gap = tf.minimum(steps, time) if tf.is_tensor(time) else min(steps, time)
+    kept = tf.slice(inputs, (0, 0, 0), (-1, time - gap, -1))  # the gradient of `inputs[:, :n]` takes five times as long
+    outputs = tf.pad(kept, [[0, 0], [gap, 0], [0, 0]])
+    outputs.set_shape(inputs.shape)
+    return outputs
+
+
 @keras.saving.register_keras_serializable("tfgen")
 class GatedBlock1D(keras.layers.Layer):
     """One layer of WaveNet.
 
-    `m[t] = gate(K1 h[t] + K0 h[t - d] + V c[t] + b)`, `h'[t] = h[t] + R m[t]`, `s[t] = S m[t]`; before the clip h is zero.
+    `m[t] = gate(K1 h[t] + K0 h[t - d] + V c[t] + b)`, `h'[t] = h[t] + R m[t]`; before the clip h is zero.
 
     `c` is what the block is conditional on: a class's one-hot vector, the same at all times, or features of each time. Both taps
-    are one matrix product, so that a step costs one, and every number format has its gradient.
+    are one matrix product, so that a step costs one, and every number format has its gradient. The block holds the weights of
+    its skip path, `skip_kernel`, too: the network multiplies the units of all blocks by those of all at once.
 
     Args:
       filters: features of the residual path.
@@ -35,9 +70,9 @@ class GatedBlock1D(keras.layers.Layer):
     Example:
       >>> import tensorflow as tf
       >>> from tfgen.layers import GatedBlock1D
-      >>> h, s = GatedBlock1D(4, gated=4, skip=8, dilation=2)(tf.zeros((2, 10, 4)))
-      >>> h.shape, s.shape
-      (TensorShape([2, 10, 4]), TensorShape([2, 10, 8]))
+      >>> h, m = GatedBlock1D(4, gated=3, skip=8, dilation=2)(tf.zeros((2, 10, 4)))
+      >>> h.shape, m.shape
+      (TensorShape([2, 10, 4]), TensorShape([2, 10, 3]))
 
     Reference: van den Oord et al., 2016, WaveNet, arXiv 1609.03499, sections 2.3 to 2.5.
     """
@@ -67,15 +102,12 @@ class GatedBlock1D(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: tf.Tensor, conditions: Any = None) -> tuple[Any, tf.Tensor]:
-        dtype, time = inputs.dtype, tf.shape(inputs)[1]
-        before = tf.pad(inputs, [[0, 0], [self.dilation, 0], [0, 0]])[:, :time]
-        before.set_shape(inputs.shape)
-        pre = tf.matmul(tf.concat([inputs, before], -1), tf.cast(self.kernel, dtype)) + tf.cast(self.bias, dtype)
+        dtype = inputs.dtype
+        pre = product(tf.concat([inputs, later(inputs, self.dilation)], -1), self.kernel) + tf.cast(self.bias, dtype)
         if self.conditional is not None:
             pre = pre + tf.matmul(tf.cast(conditions, dtype), tf.cast(self.conditional, dtype))
         m = gate(pre)
-        s = tf.matmul(m, tf.cast(self.skip_kernel, dtype))
-        return None if self.out is None else inputs + tf.matmul(m, tf.cast(self.out, dtype)), s
+        return None if self.out is None else inputs + product(m, self.out), m
 
     def step_kernel(self) -> tf.Tensor:
         """Lays out what a step multiplies [h[t], h[t - d], 1, c[t]] by.

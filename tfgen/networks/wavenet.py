@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfgen.audio import mu_law_edges, mu_law_encode
 from tfgen.layers import GatedBlock1D
+from tfgen.layers.causal_1d import later, product
 
 __all__ = ["WaveNetNetwork"]
 
@@ -135,20 +136,22 @@ class WaveNetNetwork(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, conditions: tf.Tensor | None = None) -> tf.Tensor:
         dtype = tf.as_dtype(self.compute_dtype)
-        x = tf.cast(inputs, tf.float32)[:, :-1]
+        x = tf.cast(inputs, tf.float32)
         if self.codes:  # a product, as the gradient of a lookup is a sparse one that replicas cannot add up
             x = tf.one_hot(mu_law_encode(x[..., 0], levels=self.codes), self.codes, dtype=dtype)
         else:
             x = tf.cast(self._features(x), dtype)
-        h = tf.pad(tf.matmul(x, tf.cast(self.embedding, dtype)), [[0, 0], [1, 0], [0, 0]])
+        h = later(product(x, self.embedding), 1)
         if conditions is not None and conditions.shape.rank == 2:
             conditions = conditions[:, None]
-        total: Any = tf.cast(self.skip_bias, dtype)
+        units = []
         for block in self.gated_blocks:
-            h, s = block(h, conditions=conditions)
-            total = total + s
-        s = tf.nn.relu(tf.matmul(tf.nn.relu(total), tf.cast(self.head, dtype)) + tf.cast(self.head_bias, dtype))
-        return tf.cast(tf.matmul(s, tf.cast(self.last, dtype)) + tf.cast(self.last_bias, dtype), tf.float32)
+            h, m = block(h, conditions=conditions)
+            units.append(m)
+        skips = tf.concat([tf.convert_to_tensor(block.skip_kernel) for block in self.gated_blocks], 0)
+        s = tf.nn.relu(product(tf.concat(units, -1), skips) + tf.cast(self.skip_bias, dtype))
+        s = tf.nn.relu(product(s, self.head) + tf.cast(self.head_bias, dtype))
+        return tf.cast(product(s, self.last) + tf.cast(self.last_bias, dtype), tf.float32)
 
     # ---- one sample at a time: float32, queues of (dilation, batch, filters) one after the other in one tensor ----
 
