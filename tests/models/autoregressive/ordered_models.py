@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -53,13 +52,6 @@ def small(kind: str, shape: Shape, seed: int = 0) -> OrderedModel:
     return model
 
 
-def all_images(model: OrderedModel) -> np.ndarray:
-    """Lists every image that a tiny model can draw."""
-    levels = np.arange(model.likelihood.levels) / (model.likelihood.levels - 1)
-    values = list(itertools.product(levels, repeat=model.network.size))
-    return np.array(values, np.float32).reshape(-1, *model.event_shape)
-
-
 def draw(model: OrderedModel, how: Any, uniforms: tf.Tensor, ordering: int = 0, *given: Any) -> np.ndarray:
     """Runs one of the two samplers, `ordered.cached` or `ordered.naive`, traced once a model."""
     images, observed = given or (None, None)
@@ -95,4 +87,4 @@ def by_steps(model: OrderedModel, x: np.ndarray, ordering: int = 0) -> np.ndarra
     return total
 
 
-__all__ = ["KINDS", "all_images", "by_steps", "draw", "log_prob_in_order", "ordered", "small"]
+__all__ = ["KINDS", "by_steps", "draw", "log_prob_in_order", "ordered", "small"]

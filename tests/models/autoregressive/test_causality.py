@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 import tfgen
-from tfgen.distributions import Categorical
+from tfgen.distributions import Bernoulli, Categorical, Likelihood
 
-from .small import images, moved_by_training, pixelcnn
+from .small import conditionals, dependence, images, mixed_outputs, moved_by_training, pixelcnn, randomise, untouched
 
 SETTINGS = {
     "grey": ((7, 6, 1), {}),
@@ -20,23 +20,6 @@ SETTINGS = {
     "wide kernel": ((6, 7, 1), {"kernel_size": 5, "blocks": 2}),
     "two channels, levels": ((4, 5, 2), {"likelihood": Categorical(3), "filters": 8}),
 }
-
-
-def dependence(model: tfgen.PixelCNN, x: np.ndarray) -> np.ndarray:
-    """Takes absolute gradients of every output by every input: (positions, channels, rows of the batch, positions, channels)."""
-    height, width, channels = model.event_shape
-
-    def jacobian(x: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            outputs = model.network(x)[0]  # of the first row of the batch
-            outputs = tf.reshape(outputs, (height * width * channels, -1))
-            weights = tf.constant(np.random.default_rng(0).normal(size=outputs.shape[1]), tf.float32)
-            values = tf.linalg.matvec(outputs, weights)
-        return tape.jacobian(values, x, experimental_use_pfor=True)
-
-    compiled = model._compiled("jacobian", jacobian)  # traced once for all images
-    return np.abs(compiled(tf.constant(x)).numpy()).reshape(height * width, channels, len(x), height * width, channels)
 
 
 def receptive_field(model: tfgen.PixelCNN) -> np.ndarray:
@@ -66,49 +49,58 @@ def receptive_field(model: tfgen.PixelCNN) -> np.ndarray:
     return np.array(fields)
 
 
-def check(model: tfgen.PixelCNN) -> None:
+def check(model: tfgen.PixelCNN, numbers: Any = mixed_outputs, sees_itself: bool = False) -> None:
+    """Compares what the numbers of each value depend on with the taps; `sees_itself` adds the value itself."""
     height, width, channels = model.event_shape
     # several rows, as a ReLU that is dead at one image is alive at another
-    jacobians = [dependence(model, images(model.event_shape, 2, model.likelihood.levels, seed)) for seed in range(6)]
+    several = [images(model.event_shape, 2, model.likelihood.levels, seed) for seed in range(6)]
+    jacobians = [dependence(model, x, numbers) for x in several]
     others = np.max([j[:, :, 1] for j in jacobians], 0)
-    assert not others.any(), "an output depends on another row of the batch"
+    assert not others.any(), "a number depends on another row of the batch"
     seen = np.max([j[:, :, 0] for j in jacobians], 0)  # (position, channel, source position, source channel)
     field = receptive_field(model)
+    order = np.arange(height * width * channels).reshape(-1, channels)
     for position in range(height * width):
         for channel in range(channels):
+            visible = channel + sees_itself
             expected = np.repeat(field[position][:, None], channels, 1)
-            expected[position] = np.arange(channels) < channel
+            expected[position] = np.arange(channels) < visible
             found = seen[position, channel] > 0
-            order = np.arange(height * width * channels).reshape(-1, channels)
-            assert not found[order >= order[position, channel]].any(), f"position {position}, channel {channel} sees the future"
+            future = order >= position * channels + visible
+            assert not found[future].any(), f"position {position}, channel {channel} sees the future"
             np.testing.assert_array_equal(found, expected, f"position {position}, channel {channel}")
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_at_initialisation_and_after_training(name: str) -> None:
+def test_as_built_with_large_weights_and_after_training(name: str) -> None:
     shape, arguments = SETTINGS[name]
-    model = pixelcnn(shape, **arguments)
+    model = untouched(shape, **arguments)
+    check(model)
+    randomise(model.network)  # biases are zero as built
     check(model)
     assert all(moved_by_training(model, 4))
     check(model)
 
 
 def test_the_blind_spot_is_where_the_paper_says() -> None:
-    """Stacked masked kernels see the rows above only within 45 degrees to the right of the position."""
-    model = pixelcnn((6, 9, 1), blocks=2)
-    field = receptive_field(model).reshape(6, 9, 6, 9)[4, 3]
-    assert field[3, 4] and not field[3, 5]  # one row up: one column to the right
-    assert field[2, 5] and not field[2, 6]
-    assert field[4, :3].all() and not field[4, 3:].any() and not field[5].any()
+    """Stacked masked kernels see the rows above only within 45 degrees to the right of the position, by gradients."""
+    model = pixelcnn((6, 9, 1), blocks=2, filters=8)
+    found = [dependence(model, images((6, 9, 1), 1, seed=seed)) for seed in range(4)]
+    seen = (np.max(found, 0) > 0).reshape(6, 9, 6, 9)[4, 3]
+    for up in range(1, 4):  # three layers, each a row up and a column to the side
+        assert seen[4 - up, : 4 + up].all() and not seen[4 - up, 4 + up :].any()
+    assert seen[4, :3].all() and not seen[4, 3:].any()
+    assert not seen[0].any() and not seen[5].any()
 
 
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical(3)], ids=["bernoulli", "categorical"])
 @pytest.mark.parametrize("name", ["grey", "colour"])
-def test_likelihood_is_causal_too(name: str) -> None:
-    """What `log_prob` sums has a gradient by each past value, through the parallel pass that training uses."""
+def test_likelihood_is_causal_too(name: str, likelihood: Likelihood) -> None:
+    """The terms that `log_prob` sums have a gradient by each past value in reach, and by their own value where it has one."""
     shape, arguments = SETTINGS[name]
-    model = pixelcnn(shape, **arguments)
-    x = images(shape, 1)
-    changed = x.copy()
-    changed[0, -1, -1, -1] = 1 - changed[0, -1, -1, -1]  # the very last value drawn
-    one, two = (model._parameters(model.network(tf.constant(values))).numpy() for values in (x, changed))
-    np.testing.assert_array_equal(one, two)
+    model = pixelcnn(shape, **arguments, likelihood=likelihood)
+    # a Bernoulli term is linear in its value; a category is looked up, which has no gradient
+    check(model, conditionals, sees_itself=isinstance(likelihood, Bernoulli))
+    x = images(shape, 3, model.likelihood.levels)
+    terms = conditionals(model, tf.constant(x)).numpy().reshape(3, -1)
+    np.testing.assert_allclose(terms.sum(1), model.log_prob(x), rtol=1e-5)

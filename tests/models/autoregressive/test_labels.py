@@ -11,8 +11,7 @@ import tensorflow as tf
 import tfgen
 from tfgen.distributions import Categorical, DiscretizedLogisticMixture
 
-from .small import images, pixelcnn, trained_on
-from .test_probabilities import all_images, by_steps
+from .small import all_images, by_steps, images, pixelcnn, trained_on
 
 TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "2x3 binary": ((2, 3, 1), {}),

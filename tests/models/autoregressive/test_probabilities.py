@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfgen
 from tfgen.distributions import Categorical, DiscretizedLogistic, DiscretizedLogisticMixture, Likelihood
 
-from .small import images, pixelcnn, trained_on
+from .small import all_images, by_steps, images, pixelcnn, trained_on
 
 GATED: dict[str, Any] = {"system": tfgen.GatedPixelCNN}
 TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
@@ -30,12 +28,6 @@ TINY: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "gated 1x2x3 of three levels": ((1, 2, 3), {**GATED, "likelihood": Categorical(3)}),
     "gated 2x1 mixture of three channels": ((2, 1, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(2, levels=3)}),
 }
-
-
-def all_images(model: Any) -> np.ndarray:
-    levels = np.arange(model.likelihood.levels) / (model.likelihood.levels - 1)
-    values = list(itertools.product(levels, repeat=int(np.prod(model.event_shape))))
-    return np.array(values, np.float32).reshape(-1, *model.event_shape)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -76,23 +68,21 @@ def test_conditionals_by_steps_on_a_larger_image() -> None:
     np.testing.assert_allclose(by_steps(model, x), model.log_prob(x), rtol=1e-5)
 
 
-def by_steps(model: Any, x: np.ndarray, **given: Any) -> np.ndarray:
-    """Sums log p(x[i] | x[<i]) as the sampler meets them: only values already known are handed to the network."""
-    height, width, channels = model.event_shape
-    network, likelihood = model.network, model.likelihood
-    state, prepared, total = network.initial_state(tf.constant(len(x)), width, **given), network.prepare_step(), 0.0
-    for row in range(height):
-        state = network.start_row(state)
-        for column in range(width):
-            new = state
-            for channel in range(channels):
-                known = np.where(np.arange(channels) < channel, x[:, row, column], np.float32(0))
-                outputs, new = network.step(tf.constant(known), state, tf.constant(column), prepared)
-                judged = np.where(np.arange(channels) <= channel, x[:, row, column], np.float32(0))
-                total = total + likelihood.log_prob(model._parameters(outputs), tf.constant(judged))[:, channel].numpy()
-            state = network.commit(tf.constant(x[:, row, column]), new, tf.constant(column))
-        state = network.end_row(state)
-    return np.asarray(total)
+DRAWN: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
+    "pixelcnn": ((3, 4, 3), {"likelihood": Categorical(4)}),
+    "gated pixelcnn": ((4, 3, 3), {**GATED, "blocks": 2, "likelihood": DiscretizedLogisticMixture(2, levels=16)}),
+    "row lstm": ((3, 4, 2), {"system": tfgen.PixelRNN, "cell": "row_lstm", "likelihood": Categorical(3)}),
+    "diagonal bilstm": ((4, 3, 2), {"system": tfgen.PixelRNN, "cell": "diagonal_bilstm", "likelihood": Categorical(3)}),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_steps_add_up_to_log_prob_of_what_was_drawn(name: str) -> None:
+    shape, arguments = DRAWN[name]
+    model = pixelcnn(shape, **arguments)
+    x = model.sample(6, seed=2)
+    assert len(np.unique(x.reshape(6, -1), axis=0)) == 6
+    np.testing.assert_allclose(by_steps(model, x), model.log_prob(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

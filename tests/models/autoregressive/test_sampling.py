@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import tfgen
 from tfgen import random
@@ -15,7 +14,7 @@ from tfgen.distributions import Categorical, DiscretizedLogistic, DiscretizedLog
 from tfgen.layers import CausalConv2D
 from tfgen.models.autoregressive import raster
 
-from .small import images, pixelcnn, randomise, trained_on
+from .small import draw, images, pixelcnn, randomise, trained_on
 
 GATED: dict[str, Any] = {"system": tfgen.GatedPixelCNN}
 SETTINGS: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
@@ -40,16 +39,6 @@ SETTINGS: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
     "gated one row": ((1, 6, 3), GATED),
     "gated mixture of colours": ((4, 3, 3), {**GATED, "likelihood": DiscretizedLogisticMixture(3, levels=16)}),
 }
-
-
-def draw(model: tfgen.PixelCNN, how: Any, observed: np.ndarray | None = None, x: np.ndarray | None = None) -> np.ndarray:
-    seeds = tf.constant(random.row_seeds(4, 5))
-    uniforms = random.uniform(seeds, model.event_shape, stream=1)
-    x = np.zeros((5, *model.event_shape), np.float32) if x is None else x
-    observed = np.zeros_like(x) if observed is None else observed
-    temperature = tf.constant([1.0, 0.5, 2.0, 0.8, 1.0])
-    sampler = model._compiled(how.__name__, lambda *tensors: how(model.network, model._draw, *tensors))  # traced once
-    return sampler(tf.constant(x), tf.constant(observed), uniforms, temperature).numpy()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -1,4 +1,4 @@
-"""WaveNet: sums to one, causal before and after training, queues equal to the naive loop, longer draws, conditions, WAV."""
+"""WaveNet: sums to one, causal before and after training, queues equal to the naive loop, longer draws, conditions."""
 
 from __future__ import annotations
 
@@ -60,6 +60,31 @@ def test_causal_before_and_after_training():
     model.fit(clips(16), epochs=3, verbose=0)
     future, past = future_and_past(model)
     assert future == 0.0 and past > 0.0
+
+
+def changed(model: tfgen.WaveNet) -> np.ndarray:
+    """Which outputs are not bit for bit the same when the code of one sample is another: (sample, time of the outputs)."""
+    run = model._compiled("outputs", lambda x: model.network(x))
+    x, levels = clips(1), model.likelihood.levels
+    before, codes, found = run(tf.constant(x)).numpy(), tfgen.audio.mu_law_encode(x[0, :, 0]).numpy(), []
+    for time in range(20):
+        other = x.copy()
+        other[0, time] = tfgen.audio.mu_law_decode((codes[time] + levels // 2) % levels)
+        found.append((run(tf.constant(other)).numpy() != before).any(-1)[0])
+    return np.array(found)
+
+
+def test_a_code_changes_what_follows_within_reach_and_nothing_else():
+    """A code has no gradient, so codes are changed one at a time: in a model as it is built, and after two training steps."""
+    keras.utils.set_random_seed(2)
+    model = tfgen.WaveNet(20, dilations=(1, 2, 4), blocks=1, filters=4, skip=24)
+    distance = np.arange(20) - np.arange(20)[:, None]
+    expected = (distance >= 1) & (distance <= model.receptive_field)
+    np.testing.assert_array_equal(changed(model), expected)
+    model.compile()
+    model.fit(clips(8), batch_size=4, verbose=0)
+    assert int(model.step.numpy()) == 2
+    np.testing.assert_array_equal(changed(model), expected)
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
@@ -167,10 +192,10 @@ def test_classes_change_what_is_drawn():
     np.testing.assert_array_equal(model.sample(4, seed=3, label=[0, 1, 0, 1])[1], each[1][1])
 
 
-def test_samples_go_out_as_wav():
+def test_signatures_name_audio_and_metadata_its_rate():
     model = wavenet()
-    archive = {spec.name for spec in model.signatures()["complete"].inputs}
-    assert archive == {"audio", "observed", "seed"} and model.export_metadata()["sample_rate"] == 8000
+    inputs = {spec.name for spec in model.signatures()["complete"].inputs}
+    assert inputs == {"audio", "observed", "seed"} and model.export_metadata()["sample_rate"] == 8000
     assert set(model.signatures()["sample"].function(seed=tf.constant([1], tf.int64))) == {"audio"}
 
 
