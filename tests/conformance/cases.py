@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 import tfgen
 from tfgen.distributions import DiscretizedLogisticMixture, MuLawCategorical, Normal, WaveformLogisticMixture
@@ -106,6 +107,7 @@ VARIANTS = (
     "gated-pixelcnn-mixture-of-logistics",
     "made-256-colour",
     "wavenet-logistic-mixture-classes",
+    "wavenet-local-conditions",
     "vae-bernoulli-importance-weighted-averaged",
     "vae-normal-dequantised-free-bits",
     "vae-normal-continuous",
@@ -216,6 +218,20 @@ CASES = [
         value_range=(-1.0, 1.0),
         num_classes=3,
         exempt=as_in("wavenet-mu-law", "own_networks", "mixed_float16", "replicas"),
+    ),
+    Case(
+        "wavenet-local-conditions",
+        lambda **overrides: wavenet(**{"likelihood": MuLawCategorical(8), "local_channels": 2, "hop": 3, **overrides}),
+        levels=None,
+        value_range=(-1.0, 1.0),
+        conditions=lambda n: np.random.default_rng(3).normal(size=(n, 4, 2)).astype(np.float32),
+        exempt={
+            **{line: "Features have no part in it, and `wavenet-mu-law` keeps it." for line in ("summary", "stock_callbacks")},
+            "terminate_on_nan": "Features have no part in it, and `wavenet-mu-law` keeps it.",
+            "sizes": "Another length has another number of frames; `wavenet-mu-law` keeps it.",
+            "own_networks": "Its queues are those of its one network, whose every size is an argument.",
+            "weights_of_rows": "There are no classes to weigh; `wavenet-logistic-mixture-classes` keeps it.",
+        },
     ),
     Case(
         "vae-convolutional",

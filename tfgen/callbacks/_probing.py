@@ -29,7 +29,7 @@ class Prober:
     Args:
       model: the model in training.
       images: real images, or None.
-      labels: their classes, where the model is conditional.
+      labels: what `fit` takes as `y` beside them, where the model is conditional: classes, or features of sound.
       extractor: a feature space in which to compare samples, or None for pixels.
     """
 
@@ -37,8 +37,8 @@ class Prober:
         self.model, self.extractor = model, extractor
         self.images: Any = None if images is None else np.asarray(images[:_ROWS], np.float32)
         self.labels: Any = None
-        if labels is not None and getattr(model, "num_classes", None) is not None:
-            self.labels = np.asarray(labels[:_ROWS], np.int64)
+        if labels is not None and getattr(model, "conditional", False):
+            self.labels = np.asarray(labels[:_ROWS])
         self._function: Any = None
         self._real: dict[str, float] | None = None
 
@@ -59,7 +59,7 @@ class Prober:
         if self._function is None:
             self._function = tf.function(self._on_replicas, autograph=False)
         try:
-            given = {} if self.labels is None else {"label": tf.constant(self.labels)}
+            given = {} if self.labels is None else model._conditions(self.labels)
             found = self._function(tf.constant(self.images), given)
         finally:
             for variable, value in kept:

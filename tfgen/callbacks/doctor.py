@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfgen import data
 from tfgen.callbacks import _not_finite
 from tfgen.callbacks._diagnoses import DIAGNOSES, Seen
 from tfgen.callbacks._extraction import check_extractor
@@ -41,7 +42,7 @@ class Doctor(keras.callbacks.Callback):
 
     Args:
       images: (n, *event_shape) real images in the model's range; the first 128 are used. None for models that need none.
-      labels: (n,) classes of the images; conditional models only.
+      labels: what `fit` takes as `y` beside the images: (n,) classes, or features of sound; conditional models only.
       every_steps: training steps between two looks. Most diseases must show in `Thresholds.patience` looks in a row, over 500 steps
         by default: a model that has just begun looks sick, so keep the product at some hundred steps.
       action: "warn" says it as a `DoctorWarning`; "stop" also ends the training; "raise" raises a `DoctorError`.
@@ -56,6 +57,7 @@ class Doctor(keras.callbacks.Callback):
     Raises:
       ValueError: `every_steps` is less than 1, or `action` is another word.
       TypeError: `extractor` cannot be called.
+      ValueError: when training begins, images that the model cannot take, or labels that are missing or do not fit.
       DoctorError: while training, with `action="raise"`.
 
     Example:
@@ -103,11 +105,22 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self.images is not None and hasattr(self.model, "check_data"):
-            labels = None if self.labels is None else np.asarray(self.labels[:128])
-            self.model.check_data(np.asarray(self.images[:128]), labels, name="images")
+            self._check_examples(np.asarray(self.images[:128]))
         self._prober = Prober(self.model, self.images, self.labels, self.extractor)
         self._weights = _not_finite.WeightWatch(self.model)
         self._looked_at = self._step
+
+    def _check_examples(self, images: np.ndarray) -> None:
+        """Refuses what a look could not be taken at."""
+        if self.labels is None and getattr(self.model, "conditional", False):
+            raise ValueError(
+                "This model is conditional: expected `labels` beside `images`, rows of what `fit` takes as `y`, labels or "
+                "features. Received: Doctor(labels=None)"
+            )
+        labels = None if self.labels is None else np.asarray(self.labels[:128])
+        self.model.check_data(images, labels, name="images")
+        if labels is not None:
+            data.check_lengths(images, labels)
 
     @property
     def _step(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from tfgen import pictures
-from tfgen.callbacks._extraction import draw
+from tfgen.callbacks._extraction import asked, draw
 
 __all__ = ["Samples"]
 
@@ -17,16 +17,19 @@ __all__ = ["Samples"]
 class Samples(keras.callbacks.Callback):
     """Draws a grid of samples of fixed seeds at the end of epochs, so that progress can be seen.
 
-    Classes of a conditional model take turns. Sound is drawn as `tfgen.pictures.envelopes`.
+    Classes of a conditional model take turns, unless `labels` says which. Sound is drawn as `tfgen.pictures.envelopes`.
 
     Args:
       directory: where `epoch-0001.png` and its followers go; made if missing.
       n: images in the grid.
       seed: seed of the grid, the same each time.
       every_epochs: epochs between two pictures.
+      labels: what the images are conditional on, rows that take turns, of what `fit` takes as `y`: classes, or features of
+        sound, of which none can be chosen for you; None for all classes in turn.
 
     Raises:
-      ValueError: `n` or `every_epochs` is less than 1.
+      ValueError: `n` or `every_epochs` is less than 1; when training begins, labels that are missing or that the model cannot
+        take.
 
     Example:
       >>> import numpy as np, os, tempfile, tfgen
@@ -40,16 +43,32 @@ class Samples(keras.callbacks.Callback):
 
     model: Any  # set by Keras before the first call; its own annotation is None
 
-    def __init__(self, directory: str | os.PathLike[str], *, n: int = 64, seed: int = 0, every_epochs: int = 1) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        n: int = 64,
+        seed: int = 0,
+        every_epochs: int = 1,
+        labels: Any = None,
+    ) -> None:
         super().__init__()
         if n < 1 or every_epochs < 1:
             raise ValueError(f"`n` and `every_epochs` must be at least 1. Received: n={n}, every_epochs={every_epochs}")
         self.directory = Path(directory)
-        self.n, self.seed, self.every_epochs = n, seed, every_epochs
+        self.n, self.seed, self.every_epochs, self.labels = n, seed, every_epochs, labels
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self.labels is None and self.model.conditional and self.model.num_classes is None:
+            raise ValueError(
+                "This model is conditional on features, of which none can be chosen for you: expected `labels=`, rows of what "
+                "`fit` takes as `y`. Received: Samples(labels=None)"
+            )
+        self.model._check_controls(asked(self.model, self.n, self.labels), self.n)  # now, not when an epoch is over
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = int(self.model.epoch.numpy())
         if done % self.every_epochs == 0:
-            drawn = draw(self.model, self.n, self.seed)
+            drawn = draw(self.model, self.n, self.seed, self.labels)
             drawn = pictures.envelopes(drawn) if self.model.output_name == "audio" else drawn
             pictures.save_grid(drawn, self.directory / f"epoch-{done:04d}.png")

@@ -11,11 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfgen import data, pictures
 from tfgen import metrics as measures
-from tfgen import pictures
 from tfgen.callbacks._best import BestModel
 from tfgen.callbacks._events import EventWriter
-from tfgen.callbacks._extraction import check_extractor, describe, draw, extract
+from tfgen.callbacks._extraction import asked, check_extractor, describe, draw, extract
 
 __all__ = ["Score"]
 
@@ -43,7 +43,7 @@ class Score(keras.callbacks.Callback):
 
     Args:
       images: (m, *event_shape) real images that training does not see, in the model's range; for a conditional model a
-        pair of images and their labels: samples take the same labels.
+        pair of images and what `fit` takes as `y` beside them, labels or features of sound: samples take the same in turn.
       directory: where the best model and the pictures go; made if missing.
       extractor: a `tfgen.metrics.Extractor`, a Keras model or a function from images to features; None compares pixels.
       metrics: names from above; the first decides which model is the best.
@@ -113,8 +113,15 @@ class Score(keras.callbacks.Callback):
         missing = [name for name in self.metrics if name in _LIKELIHOODS and not hasattr(self.model, name)]
         if missing:
             raise ValueError(f"{type(self.model).__name__} has no such likelihood: leave it out. Received: metrics={missing}")
+        if self.labels is None and getattr(self.model, "conditional", False):
+            raise ValueError(
+                "This model is conditional: expected a pair of images and what `fit` takes as `y` beside them, labels or "
+                "features. Received: Score(images) without them"
+            )
         if hasattr(self.model, "check_data"):
             self.model.check_data(np.asarray(self.images), self.labels, name="images")
+        if self.labels is not None:
+            data.check_lengths(self.images, self.labels)
         self.directory.mkdir(parents=True, exist_ok=True)
         first = self.metrics[0]
         self._best = BestModel(self.directory, self._protocol(), largest=first not in _SMALLEST)
@@ -147,8 +154,7 @@ class Score(keras.callbacks.Callback):
         return {name: math.inf if name in _SMALLEST else -math.inf for name in self.metrics}
 
     def _score(self, epoch: int) -> dict[str, float]:
-        labels = None if self.labels is None else np.resize(np.asarray(self.labels), self.n)
-        samples = draw(self.model, self.n, self.seed, labels)
+        samples = draw(self.model, self.n, self.seed, self.labels)
         found = {name: self._likelihood(name) for name in self.metrics if name in _LIKELIHOODS}
         distances = [name for name in self.metrics if name not in _LIKELIHOODS]
         if distances and np.isfinite(samples).all():
@@ -185,6 +191,6 @@ class Score(keras.callbacks.Callback):
 
     def _likelihood(self, name: str) -> float:
         given: dict[str, Any] = {"seed": self.seed} if "seed" in _LIKELIHOODS[name] else {}
-        if getattr(self.model, "num_classes", None) is not None:
-            given["label"] = self.labels
+        if getattr(self.model, "conditional", False):
+            given |= asked(self.model, len(self.images), self.labels)
         return float(np.mean(getattr(self.model, name)(self.images, **given), dtype=np.float64))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load_model", "run_export", "run_list", "run_sample", "run_serve", "run_show", "run_verify"]
+__all__ = ["load_array", "load_model", "run_export", "run_list", "run_serve", "run_show", "run_verify"]
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -36,7 +35,7 @@ def run_list(options: argparse.Namespace) -> int:
         size = f"{card['model']['parameters'] / 1e6:.2f} M" if card["model"] else ""
         rows.append([name, card["system"], size, number, card["description"]])
     console().print(table(["name", "system", "parameters", "number", "what it is"], rows))
-    console().print("`tfgen show NAME` tells more; `tfgen sample NAME` draws pictures.")
+    console().print("`tfgen show NAME` tells more; `tfgen sample NAME` draws pictures, or sound.")
     return 0
 
 
@@ -112,44 +111,31 @@ def load_model(name: str) -> Any:
     return model
 
 
-def run_sample(options: argparse.Namespace) -> int:
-    """Draws samples into a file.
+def load_array(name: str, what: str) -> Any:
+    """Loads the numbers that a command was given.
 
     Args:
-      options: name, n, seed, output, temperature, truncation, label.
+      name: a .npy file.
+      what: what they are, for the message: "samples".
 
     Returns:
-      code: 0.
+      array: a numpy array.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is no .npy file of numbers.
     """
     import numpy as np
 
-    from tfgen import pictures
-    from tfgen.models.labels import in_turn
-
-    output = Path(options.output)
-    if output.suffix not in (".png", ".npy"):
-        raise ValueError(f"Expected --output to end in .png or .npy. Received: --output {options.output}")
-    model = load_model(options.name)
-    controls = {name: getattr(options, name) for name in ("temperature", "truncation") if getattr(options, name) is not None}
-    n = options.n
-    if options.label is not None:
-        controls["label"] = options.label if len(options.label) > 1 else options.label * n
-        n = len(controls["label"])
-    else:
-        controls.update(in_turn(model, n))
-    samples = model.sample(n, seed=options.seed, **controls)
-    if output.suffix == ".png":
-        pictures.save_grid(pictures.envelopes(samples) if model.output_name == "audio" else samples, output)
-    else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        aside = output.with_name(f".{os.getpid()}-{output.name}")
-        try:
-            np.save(aside, samples)
-            os.replace(aside, output)
-        finally:
-            aside.unlink(missing_ok=True)
-    print(f"Wrote {len(samples)} samples of seed {options.seed} to {output}")
-    return 0
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"Expected a .npy file of {what}. Received: {name}, which is not there")
+    try:
+        array = np.load(name)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"Expected a .npy file of numbers. Received: {name}: {error}") from error
+    if not isinstance(array, np.ndarray) or array.ndim == 0 or array.dtype.kind not in "biuf":
+        raise ValueError(f"Expected a .npy file of numbers, one row or more. Received: {name}, which holds something else")
+    return array
 
 
 def run_verify(options: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 __all__ = ["run_evaluate"]
@@ -78,15 +77,10 @@ def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callabl
     import numpy as np
 
     from tfgen import zoo
+    from tfgen.cli.commands import load_array
     from tfgen.zoo.quality import Quality
 
-    path = Path(options.name)
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a .npy file of samples. Received: {path}, which is not there")
-    try:
-        samples = np.load(path)
-    except ValueError as error:
-        raise ValueError(f"Expected a .npy file of numbers. Received: {path}: {error}") from error
+    samples = load_array(options.name, "samples")
     samples = samples[: options.n] if options.n else samples
     view = "binarized" if samples.size and bool(np.isin(samples, (0, 1)).all()) else "8bit"
     protocol = zoo.Protocol(data="fashion_mnist", view=view).changed(**{**given, "n": len(samples)})

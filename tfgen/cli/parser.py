@@ -45,7 +45,7 @@ def _add(commands: Any, name: str, summary: str, more: str, example: str) -> arg
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
-    own = ("evaluate", "quickstart", "scoreboard", "train")
+    own = ("evaluate", "quickstart", "sample", "scoreboard", "train")
     run = f"tfgen.cli.{name}:run_{name}" if name in own else f"tfgen.cli.commands:run_{name}"
     parser.set_defaults(run=run, after_interrupt=lambda options: "Nothing was left half done.")
     return parser
@@ -75,23 +75,30 @@ def _show(commands: Any) -> None:
 
 
 def _sample(commands: Any) -> None:
-    more = "The same seed draws the same pictures, here, in Python and from a server."
-    example = "tfgen sample vae-fashion-mnist -n 100 --seed 7 --output pictures.png"
-    parser = _add(commands, "sample", "draw pictures from a trained model", more, example)
-    parser.add_argument("name", metavar="NAME", help=_MODEL)
-    parser.add_argument("-n", type=_count, default=64, help="number of pictures (default: 64, or one for each label)")
-    parser.add_argument("--seed", type=int, default=0, help="a whole number that fixes the pictures (default: 0)")
-    parser.add_argument(
-        "--output", default="samples.png", help="a .png file for a grid, or .npy for numbers (default: samples.png)"
+    more = (
+        "The same seed draws the same pictures or sounds, here, in Python and from a server. Sounds stand one after the other in "
+        "the file, with half a second of silence between them."
     )
-    parser.add_argument("--temperature", type=float, help="below 1 draws likelier pictures; not every model has it")
+    example = "tfgen sample vae-fashion-mnist -n 100 --seed 7 --output pictures.png"
+    parser = _add(commands, "sample", "draw pictures or sound from a trained model", more, example)
+    parser.add_argument("name", metavar="NAME", help=_MODEL)
+    count = "number of samples (default: one for each label or row of features, else 64 pictures or 4 sounds)"
+    parser.add_argument("-n", type=_count, help=count)
+    parser.add_argument("--seed", type=int, default=0, help="a whole number that fixes the samples (default: 0)")
+    output = "a .png file for a grid of pictures, .wav for sound, .npy for numbers (default: samples.png or samples.wav)"
+    parser.add_argument("--output", metavar="FILE", help=output)
+    parser.add_argument("--temperature", type=float, help="below 1 draws likelier samples; not every model has it")
     parser.add_argument("--truncation", type=float, help="bounds the latents' magnitude; not every model has it")
+    length = "samples of each sound, sample_rate of them a second (default: as many as it was trained on)"
+    parser.add_argument("--length", type=_count, help=length)
     parser.add_argument(
         "--label",
         type=int,
         nargs="+",
-        help="the class of each picture, or one for all (default: all in turn); conditional models",
+        help="the class of each sample, or one for all (default: all in turn); conditional models",
     )
+    features = "a .npy file (n, frames, channels) of what a model with local conditions is given, a row for each sound"
+    parser.add_argument("--features", metavar="FILE", help=features)
 
 
 def _data(parser: argparse.ArgumentParser) -> None:

@@ -36,7 +36,5 @@ def run_train(options: argparse.Namespace) -> int:
     for number in zoo.card(folder)["metrics"]:
         if number["kind"] != "pinned":
             print(f"{number['metric']}: {format_value(number['value'])} {number['unit']}")
-    print(
-        f"Wrote {folder}. `tfgen sample {directory}` draws pictures; `tfgen.zoo.load({str(directory)!r})` loads it in Python."
-    )
+    print(f"Wrote {folder}. `tfgen sample {directory}` draws from it; `tfgen.zoo.load({str(directory)!r})` loads it in Python.")
     return 0

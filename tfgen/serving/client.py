@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tfgen.random import as_row_seeds, fresh_seed
-from tfgen.serving._json_decode import NUMPY_TYPES
+from tfgen.serving._inputs import as_array, sample_inputs
 from tfgen.serving._tensors import SIGNATURE_DEF, signature_shapes
 from tfgen.serving._transports import GrpcTransport, RestTransport, Target, Transport
 from tfgen.serving.errors import ServingError
@@ -18,7 +18,7 @@ from tfgen.serving.errors import ServingError
 __all__ = ["Client"]
 
 READY_PAUSE_SECONDS = 0.1
-_NOT_DATA = ("label", "seed", "observed", "temperature", "truncation")
+_NOT_DATA = ("label", "features", "seed", "observed", "temperature", "truncation")
 
 
 class Client:
@@ -92,7 +92,7 @@ class Client:
         target = self._target(version, label)
         description = self._describe(target, signature)
         types = signature_shapes(description, "inputs")
-        arrays = {name: _as_array(value, types[name][0] if name in types else "") for name, value in inputs.items()}
+        arrays = {name: as_array(value, types[name][0] if name in types else "") for name, value in inputs.items()}
         try:
             return self._transport.predict(target, signature, arrays, description)
         except (ServingError, KeyError, TypeError):
@@ -108,15 +108,17 @@ class Client:
         *,
         seed: int | Sequence[int] | np.ndarray | None = None,
         label: int | Sequence[int] | np.ndarray | None = None,
+        features: Any = None,
         **controls: float | Sequence[float] | np.ndarray,
     ) -> np.ndarray:
         """Draws samples; the same seed gives the same samples as `model.sample` in Python.
 
         Args:
-          n: number of samples; may be left out when `seed` or `label` lists one per row.
+          n: number of samples; may be left out when `seed`, `label` or `features` lists one per row.
           seed: one integer for the call, expanded by `tfgen.random.row_seeds`, or one per row in [0, 2**53); None for a
             fresh one.
           label: the class of each sample, or one for all, for conditional models.
+          features: (n, frames, channels), for models of sound with local conditions.
           **controls: `temperature` or `truncation`, one number or one per row, where the model has `sample_with_controls`.
 
         Returns:
@@ -127,7 +129,7 @@ class Client:
           TypeError: a seed is not an integer.
           ValueError: nothing fixes the number of rows, or the lists differ in length.
         """
-        inputs = _sample_inputs(n, seed, label, controls)
+        inputs = sample_inputs(n, seed, label, features, controls)
         return _only(self.predict(inputs, "sample_with_controls" if controls else "sample"))
 
     def sample_png(
@@ -150,7 +152,31 @@ class Client:
         Raises:
           ServingError: the server refused the request; holds its text.
         """
-        return _only(self.predict(_sample_inputs(n, seed, label, {}), "sample_png")).tolist()
+        return _only(self.predict(sample_inputs(n, seed, label), "sample_png")).tolist()
+
+    def sample_wav(
+        self,
+        n: int | None = None,
+        *,
+        seed: int | Sequence[int] | np.ndarray | None = None,
+        label: int | Sequence[int] | np.ndarray | None = None,
+        features: Any = None,
+    ) -> list[bytes]:
+        """Draws sounds as WAV files of 16 bits, several times smaller than the floats of `sample` over REST.
+
+        Args:
+          n: number of sounds, as for `sample`.
+          seed: as for `sample`.
+          label: as for `sample`.
+          features: as for `sample`.
+
+        Returns:
+          files: the bytes of one WAV file per sound.
+
+        Raises:
+          ServingError: the server refused the request; holds its text.
+        """
+        return _only(self.predict(sample_inputs(n, seed, label, features), "sample_wav")).tolist()
 
     def encode(self, data: Any, *, label: Any = None) -> dict[str, np.ndarray]:
         """Maps data to latents.
@@ -198,12 +224,13 @@ class Client:
         """
         return _only(self._on_data("reconstruct", data, label, seed))
 
-    def log_prob(self, data: Any, *, label: Any = None) -> np.ndarray:
+    def log_prob(self, data: Any, *, label: Any = None, features: Any = None) -> np.ndarray:
         """Computes exact log-likelihoods, where the model has them.
 
         Args:
           data: (batch, *event_shape), in the model's own range.
           label: (batch,) classes, for conditional models.
+          features: (batch, frames, channels), for models of sound with local conditions.
 
         Returns:
           log_prob: (batch,), nats.
@@ -212,7 +239,7 @@ class Client:
           ServingError: the server refused the request; holds its text. A model that has a bound alone answers
             `predict(..., "log_prob_bound")` instead.
         """
-        return _only(self._on_data("log_prob", data, label))
+        return _only(self._on_data("log_prob", data, label, features=features))
 
     def metadata(self, *, version: int | None = None, label: str | None = None) -> dict[str, Any]:
         """Asks for the model's signatures.
@@ -291,13 +318,12 @@ class Client:
             self._signatures[target] = self._transport.metadata(target)["metadata"][SIGNATURE_DEF]["signature_def"]
         return self._signatures[target].get(signature, {})
 
-    def _on_data(self, signature: str, data: Any, label: Any, seed: Any = None) -> dict[str, np.ndarray]:
+    def _on_data(self, signature: str, data: Any, label: Any, seed: Any = None, features: Any = None) -> dict[str, np.ndarray]:
         """Runs a signature whose data input has the model's own name for it (image, audio, point, latent)."""
         wanted = signature_shapes(self._describe(self._target(None, None), signature), "inputs")
         name = next((name for name in wanted if name not in _NOT_DATA), "data")
         inputs: dict[str, Any] = {name: data}
-        if label is not None:
-            inputs["label"] = label
+        inputs |= {key: value for key, value in (("label", label), ("features", features)) if value is not None}
         if seed is not None or "seed" in wanted:
             inputs["seed"] = as_row_seeds(fresh_seed() if seed is None else seed, len(data))
         return self.predict(inputs, signature)
@@ -315,40 +341,6 @@ def _full_address(address: str, protocol: str, port: int) -> str:
     if given is None:
         given = 443 if parts.scheme == "https" else port
     return f"{host}:{given}" if protocol == "grpc" else f"{parts.scheme or 'http'}://{host}:{given}{parts.path.rstrip('/')}"
-
-
-def _as_array(value: Any, type_name: str) -> np.ndarray:
-    """An array of the model's type where that loses no kind: 1 may become 1.0; 1.5 stays, and the server refuses it."""
-    if type_name == "string":
-        given = np.asarray(value, object)
-        flat = [item.encode("utf-8") if isinstance(item, str) else item for item in given.reshape(-1)]
-        array = np.empty(len(flat), object)
-        array[:] = flat
-        return array.reshape(given.shape)
-    array = np.asarray(value)
-    wanted = NUMPY_TYPES.get(type_name)
-    same_kind = wanted is not None and array.dtype.kind in "iuf" and np.can_cast(array.dtype, wanted, "same_kind")
-    if wanted is not None and (same_kind or array.size == 0):
-        return array.astype(wanted)
-    return array
-
-
-def _sample_inputs(n: int | None, seed: Any, label: Any, controls: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Row seeds, labels and controls, one per row."""
-    if n is None and np.ndim(label) == 1:
-        n = len(label)
-    seeds = as_row_seeds(seed, n)
-    inputs = {"seed": seeds}
-    for name, value, kind in [("label", label, np.int64)] + [(name, value, np.float32) for name, value in controls.items()]:
-        if value is None:
-            continue
-        if np.ndim(value) > 0 and np.shape(value) != seeds.shape:
-            raise ValueError(f"`{name}` must hold one entry per row. Expected {len(seeds)} entries. Received: {name}={value}")
-        given = np.asarray(value)
-        if kind is np.int64 and given.dtype.kind not in "iu" and given.size:
-            raise TypeError(f"`{name}` must hold integers. Received: {name}={value}")
-        inputs[name] = np.broadcast_to(given.astype(kind), seeds.shape)
-    return inputs
 
 
 def _only(outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -146,8 +146,8 @@ class Bench:
 
     @cached_property
     def y(self) -> np.ndarray | None:
-        """Labels, for conditional models only: what every call of `fit` and its like is given."""
-        return self.case.labels(ROWS) if self.case.num_classes else None
+        """Labels or features, for conditional models only: what every call of `fit` and its like is given."""
+        return self.case.labels(ROWS) if self.case.conditional else None
 
     def fresh(self) -> Any:
         """Returns the compiled model as it was before training."""
@@ -245,8 +245,8 @@ class Bench:
         return {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"]}.get(kind, [])
 
     def label(self, n: int) -> dict[str, Any]:
-        """The keyword that `sample` needs beside seeds."""
-        return {"label": self.case.labels(n)} if self.case.num_classes else {}
+        """The keyword that `sample` and its like need beside seeds and data: `label`, `features` or none."""
+        return dict.fromkeys(self.model._condition_names(), self.case.labels(n)) if self.case.conditional else {}
 
     def dataset(self, *parts: np.ndarray, batch: int = BATCH) -> tf.data.Dataset:
         """Batches of arrays, in order."""

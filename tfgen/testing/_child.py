@@ -137,7 +137,7 @@ def load_and_resume(folder: str, modules: Sequence[str], epochs: int) -> None:
     """Loads `trained.keras`, writes its state and samples, then trains on and writes the state again."""
     model, data = _open(folder, modules, "trained.keras")
     _write_state(model, Path(folder, "loaded.npz"))
-    labels = {"label": data["y"][:2]} if data["y"] is not None else {}
+    labels = dict.fromkeys(model._condition_names(), data["y"][:2]) if data["y"] is not None else {}
     np.save(Path(folder, "samples.npy"), model.sample(seed=[7, 8], **labels))
     model.fit(**data, epochs=epochs)
     _write_state(model, Path(folder, "resumed.npz"))

@@ -97,28 +97,42 @@ def bad_input(bench: Bench) -> None:
 @line
 def bad_labels(bench: Bench) -> None:
     """Conditional models refuse labels out of range, of a wrong dtype or number, and none at all; others pass labels over."""
-    model, classes = bench.fresh(), bench.case.num_classes
-    x = bench.x[:BATCH]
-    if classes is None:
+    model, x = bench.fresh(), bench.x[:BATCH]
+    if not bench.case.conditional:
         bench.fit(model, x=x, y=np.full(BATCH, 10**6))
         refuses(lambda: bench.fit(model, x=x, y=np.zeros(BATCH + 1)), "more labels than rows")
         return
-    wrong = {
-        "a class too many": np.full(BATCH, classes),
+    wrong = _wrong_labels(bench)
+    for what, y in wrong.items():
+        given = dict.fromkeys(bench.label(BATCH), y)
+        refuses(lambda y=y: bench.fit(model, x=x, y=y), f"fit with labels: {what}")
+        refuses(lambda y=y: bench.evaluate(model, x=x, y=y), f"evaluate with labels: {what}")
+        refuses(lambda y=y: model.predict(x, verbose=0, y=y), f"predict with labels: {what}")
+        refuses(lambda given=given: model.sample(BATCH, seed=0, **given), f"sample with labels: {what}")
+        for name in bench.densities():
+            refuses(lambda given=given, name=name: getattr(model, name)(x, **given), f"{name} with labels: {what}")
+    for what, parts in {"wrong labels": (x, next(iter(wrong.values()))), "no labels": (x,)}.items():
+        dataset = bench.dataset(*parts)
+        for method in (model.fit, model.evaluate, model.predict):
+            refuses(lambda method=method, dataset=dataset: method(dataset, verbose=0), f"a dataset with {what}")
+
+
+def _wrong_labels(bench: Bench) -> dict[str, Any]:
+    """Lists labels, or features, that a conditional model cannot take."""
+    if bench.case.conditions is not None:
+        features = bench.case.labels(BATCH)
+        return {
+            "a feature too few": features[..., :-1],
+            "NaN": features * np.nan,
+            "more rows than there are": bench.case.labels(BATCH + 1),
+            "strings": np.full(features.shape, "a"),
+            "none": None,
+        }
+    return {
+        "a class too many": np.full(BATCH, bench.case.num_classes),
         "a negative class": np.full(BATCH, -1),
         "fractions": np.full(BATCH, 0.5),
         "more labels than rows": np.zeros(BATCH + 1, np.int64),
         "strings": np.full(BATCH, "a"),
         "none": None,
     }
-    for what, y in wrong.items():
-        refuses(lambda y=y: bench.fit(model, x=x, y=y), f"fit with labels: {what}")
-        refuses(lambda y=y: bench.evaluate(model, x=x, y=y), f"evaluate with labels: {what}")
-        refuses(lambda y=y: model.predict(x, verbose=0, y=y), f"predict with labels: {what}")
-        refuses(lambda y=y: model.sample(BATCH, seed=0, label=y), f"sample with labels: {what}")
-        for name in bench.densities():
-            refuses(lambda y=y, name=name: getattr(model, name)(x, label=y), f"{name} with labels: {what}")
-    for what, parts in {"a class too many": (x, np.full(BATCH, classes)), "no labels": (x,)}.items():
-        dataset = bench.dataset(*parts)
-        for method in (model.fit, model.evaluate, model.predict):
-            refuses(lambda method=method, dataset=dataset: method(dataset, verbose=0), f"a dataset with {what}")

@@ -54,7 +54,7 @@ def _half_precision(bench: Bench, model: Any, tolerance: float) -> None:
     close(bench.evaluate(model), bench.evaluate(reference), tolerance, "metrics in half precision")
     for name in bench.densities():
         seed = {} if name == "log_prob" else {"seed": 0}
-        label = {} if bench.y is None else {"label": bench.y}
+        label = bench.label(ROWS)
         values = getattr(model, name)(bench.x, **seed, **label)
         expect(values.dtype == np.float32, f"{name} returned {values.dtype}")
         close(values, getattr(reference, name)(bench.x, **seed, **label), tolerance, f"{name} in half precision")
@@ -169,7 +169,7 @@ def own_networks(bench: Bench) -> None:
 
 def _works(bench: Bench, model: Any) -> np.ndarray:
     """Trains, evaluates and draws."""
-    x, y = bench.case.examples(model.event_shape, BATCH), bench.case.labels(BATCH) if bench.case.num_classes else None
+    x, y = bench.case.examples(model.event_shape, BATCH), bench.case.labels(BATCH) if bench.case.conditional else None
     model.compile()
     history = model.fit(x, y, batch_size=BATCH, validation_data=x if y is None else (x, y), verbose=0).history
     shape = tuple(model.event_shape)

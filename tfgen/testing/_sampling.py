@@ -39,10 +39,9 @@ def seeds(bench: Bench) -> None:
     model = bench.trained()
     drawn = model.sample(6, seed=_SEED, **bench.label(6))
     row_seeds = random.row_seeds(_SEED, 6)
-    labels = bench.label(6).get("label")
 
     def rows(which: list[int], **keywords: Any) -> np.ndarray:
-        label = {} if labels is None else {"label": labels[which]}
+        label = {name: values[which] for name, values in bench.label(6).items()}
         return model.sample(seed=row_seeds[which], **label, **keywords)
 
     keras.utils.set_random_seed(3)
@@ -103,6 +102,8 @@ def controls(bench: Bench) -> None:
             )
     if "label" in model.sampling_controls:
         _labelled(bench, model)
+    if bench.case.conditions is not None:
+        _conditioned(bench, model)
     for name in set(model.sampling_controls) - {"label"}:
         values = np.array([0.01, 0.05, 0.5, 2.0], np.float32)  # far apart: an untrained model hardly heeds small changes
         drawn = model.sample(4, seed=_SEED, **{name: values}, **bench.label(4))
@@ -125,6 +126,20 @@ def _labelled(bench: Bench, model: Any) -> None:
     expect(np.abs(each[0] - each[1]).max() > 1e-6, "the label changes nothing")
     text = refuses(lambda: model.sample(4, seed=_SEED), "sample without labels")
     expect("label" in text, f"the refusal must name `label`: {text}")
+
+
+def _conditioned(bench: Bench, model: Any) -> None:
+    """Expects densities to follow features row by row, and none to be drawn without them."""
+    given, changed = bench.label(ROWS), {name: values.copy() for name, values in bench.label(ROWS).items()}
+    for values in changed.values():
+        values[1] += 1.0
+    for name in bench.densities():
+        seed = {} if name == "log_prob" else {"seed": 0}
+        difference = getattr(model, name)(bench.x, **changed, **seed) - getattr(model, name)(bench.x, **given, **seed)
+        moved = np.flatnonzero(np.abs(difference) > 1e-6).tolist()
+        expect(moved == [1], f"{name}: other features in row 1 change rows {moved}")
+    text = refuses(lambda: model.sample(4, seed=_SEED), "sample without features")
+    expect(any(name in text for name in given), f"the refusal must name what is missing, {list(given)}: {text}")
 
 
 @line
@@ -168,7 +183,7 @@ def likelihood(bench: Bench) -> None:
     """`log_prob`, `elbo` and `log_prob_bound`, where they exist, are float32 nats, one per row, each from its row and seed alone."""
     model, kind = bench.trained(), getattr(bench.model, "likelihood_kind", None)
     expect(kind in ("exact", "bound", None), f"`likelihood_kind` must be 'exact', 'bound' or None, not {kind!r}")
-    label = {"label": bench.y} if bench.y is not None else {}
+    label = bench.label(ROWS)
     for name in bench.densities():
         method = getattr(model, name)
         seeded = {"seed": np.arange(ROWS)} if "seed" in inspect.signature(method).parameters else {}
@@ -210,8 +225,8 @@ def signatures(bench: Bench) -> None:
             for key, value in outputs.items():
                 expect(value.shape[0] == rows, f"{name}: output `{key}` has {value.shape[0]} rows for {rows}")
             if name == "sample":
-                label = {"label": bench.case.labels(rows)} if "label" in specs else {}
-                close(outputs[model.output_name], model.sample(seed=np.arange(rows), **label), 1e-5, "signature `sample`")
+                drawn = model.sample(seed=np.arange(rows), **bench.label(rows))
+                close(outputs[model.output_name], drawn, 1e-5, "signature `sample`")
             if name == "log_prob":
                 close(outputs["log_prob"], model.log_prob(bench.x[:rows], **bench.label(rows)), 1e-5, "signature `log_prob`")
     import json
@@ -223,7 +238,7 @@ def _input(bench: Bench, spec: tf.TensorSpec, rows: int) -> tf.Tensor:
     """Makes a legal value of a signature's input."""
     if spec.name == "seed":
         return tf.range(rows, dtype=spec.dtype)
-    if spec.name == "label":
+    if spec.name in bench.label(rows):
         return tf.constant(bench.case.labels(rows), spec.dtype)
     if tuple(spec.shape[1:]) == tuple(bench.model.event_shape):
         return tf.constant(bench.x[:rows], spec.dtype)
@@ -234,7 +249,7 @@ def _input(bench: Bench, spec: tf.TensorSpec, rows: int) -> tf.Tensor:
 def no_retracing(bench: Bench) -> None:
     """A second call with the same shapes, of anything, computes and does not trace again."""
     model = bench.trained()
-    label = {"label": bench.y} if bench.y is not None else {}
+    label = bench.label(ROWS)
 
     def use() -> None:
         model.sample(BATCH, seed=1, **bench.label(BATCH))

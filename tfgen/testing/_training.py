@@ -59,7 +59,7 @@ def fit_from_datasets(bench: Bench) -> None:
     arrays = bench.after(lambda model: bench.fit(model, y=labels, shuffle=False))
     plain = {"y": None, "batch_size": None}
     same(bench.after(lambda model: bench.fit(model, x=bench.dataset(bench.x, labels), **plain)), arrays, "dataset with labels")
-    if bench.case.num_classes is None:
+    if not bench.case.conditional:
         same(bench.after(lambda model: bench.fit(model, x=bench.dataset(bench.x), **plain)), arrays, "dataset without labels")
         same(bench.after(lambda model: bench.fit(model, shuffle=False)), arrays, "arrays without labels")
 

@@ -23,6 +23,7 @@ class Case:
       levels: grey levels of the data on [0, 1]; None for continuous data.
       value_range: least and greatest value of the data: (-1, 1) for waveforms.
       num_classes: classes of a conditional model, None for an unconditional one.
+      conditions: called as `conditions(n)`; returns (n, ...) features, where a model is conditional on those and not on labels.
       sizes: functions without arguments, each of which builds the model for another shape of data.
       own_networks: builds the model with networks of the user's own in place of the defaults.
       modules: what a new process imports before it loads the model's file; add the module that registers your own class.
@@ -45,6 +46,7 @@ class Case:
     levels: int | None = 256
     value_range: tuple[float, float] = (0.0, 1.0)
     num_classes: int | None = None
+    conditions: Callable[[int], np.ndarray] | None = None
     sizes: Sequence[Callable[[], Any]] = ()
     own_networks: Callable[[], Any] | None = None
     modules: Sequence[str] = ("tfgen",)
@@ -76,13 +78,20 @@ class Case:
         low, high = self.value_range
         return (low + (high - low) * values).astype(np.float32)
 
+    @property
+    def conditional(self) -> bool:
+        """Whether `fit` and its like need `y`."""
+        return self.num_classes is not None or self.conditions is not None
+
     def labels(self, n: int) -> np.ndarray:
-        """Makes labels: those of a conditional model, or three classes that an unconditional one passes over.
+        """Makes labels, or features: those of a conditional model, or three classes that an unconditional one passes over.
 
         Args:
-          n: number of labels.
+          n: number of rows.
 
         Returns:
-          y: (n,) int64.
+          y: (n,) int64, or what `conditions` returns.
         """
+        if self.conditions is not None:
+            return self.conditions(n)
         return np.arange(n, dtype=np.int64) % (self.num_classes or 3)

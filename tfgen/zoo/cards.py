@@ -9,10 +9,12 @@ from tfgen import models
 from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
 from tfgen.zoo.frames import FRAMES, read_frames
+from tfgen.zoo.protocols import Protocol
 from tfgen.zoo.recipes import read_recipe
 
 __all__ = ["format_value", "render_card"]
 
+_EXAMPLES = {"audio": "clips", "image": "images"}  # what a batch holds, by what the model draws
 _WHAT = {
     "model.keras": "float32 weights and configuration, no optimizers",
     "metrics.json": "every number with its protocol",
@@ -41,6 +43,11 @@ def format_value(value: Any, digits: int = 5) -> str:
     if isinstance(value, list):
         return ", ".join(format_value(number, digits) for number in value)
     return f"{value:.{digits}g}"
+
+
+def _kind(model_class: str) -> str:
+    """What a model of this class draws: "image", "audio"; a class of somebody else's is taken for one of images."""
+    return getattr(getattr(models, model_class, None), "output_name", "image")
 
 
 def render_card(folder: Path, name: str) -> str:
@@ -74,8 +81,8 @@ def render_card(folder: Path, name: str) -> str:
         _numbers(numbers["metrics"]),
         _framed(numbers["metrics"]),
         _reference(recipe.get("reference")),
-        _use(name, recipe, numbers["model"]["class"]),
-        _training(recipe, numbers["training"]),
+        _use(name, recipe, numbers["model"]),
+        _training(recipe, numbers),
         "## Limits\n\n" + "\n".join(f"* {limit}" for limit in recipe["limits"]) if recipe.get("limits") else "",
         f"## Licence\n\n{recipe['licence']}" if recipe.get("licence") else "",
         _files(folder),
@@ -103,7 +110,7 @@ def _about(recipe: dict[str, Any], model: dict[str, Any]) -> str:
         if paper.get("arxiv"):
             reference += f", [arXiv {paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})"
         rows += [["system", recipe["system"]], ["paper", reference]]
-        rows += [["data", f"{data['name']} {data['split']}, {data.get('view', '8bit')}"]]
+        rows += [["data", Protocol(data=data["name"], split=data["split"], view=data.get("view", "8bit")).place]]
     room = "networks." if recipe and is_classifier(recipe) else ""
     rows += [["class", f"`tfgen.{room}{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
     return _table(["", ""], rows)
@@ -166,29 +173,30 @@ def _reference(reference: list[dict[str, Any]] | None) -> str:
     return "Beside them:\n\n" + _table(["what", "value", "source"], rows)
 
 
-def _use(name: str, recipe: dict[str, Any], model_class: str) -> str:
+def _use(name: str, recipe: dict[str, Any], model: dict[str, Any]) -> str:
     path = name if recipe else f"path/to/{name}"
     if recipe and is_classifier(recipe):
         lines = "extractor = tfgen.metrics.load_extractor()\nfeatures = extractor.features(images)"
         return f"## Use\n\n```python\nimport tfgen\n\n{lines}  # images (n, 28, 28, 1) in [0, 1]\n```"
-    found = getattr(models, model_class, None)  # None for a class of somebody else's, taken for one of images
-    sounds = getattr(found, "output_name", "image") == "audio"
+    sounds = _kind(model["class"]) == "audio"
     num_classes = recipe["model"]["arguments"].get("num_classes") if recipe else None
     what = f"label=range({num_classes}), seed=0" if num_classes else f"{1 if sounds else 16}, seed=0"
     lines = f"images = model.sample({what})"
     if sounds:
-        lines = (
-            f"sound = model.sample({what}, length=4 * model.sample_rate)\n"
-            'tfgen.audio.write_wav("sample.wav", sound[0], sample_rate=model.sample_rate)'
-        )
+        drawn = f"sound = model.sample({what}, length=4 * model.sample_rate)"
+        if "features" in model.get("conditional_on", []):
+            drawn = "sound = model.sample(features=features, seed=0)  # features (n, frames, channels)"
+        lines = f'{drawn}\ntfgen.audio.write_wav("sample.wav", sound[0], sample_rate=model.sample_rate)'
     return f'## Use\n\n```python\nimport tfgen\n\nmodel = tfgen.zoo.load("{path}")\n{lines}\n```'
 
 
-def _training(recipe: dict[str, Any], training: dict[str, Any] | None) -> str:
+def _training(recipe: dict[str, Any], numbers: dict[str, Any]) -> str:
+    training = numbers["training"]
     if not training:
         return ""
+    examples = _EXAMPLES.get(_kind(numbers["model"]["class"]), "examples")
     told = {
-        "steps": f"{training['steps']:,} of {recipe['batch_size']} images" if recipe else f"{training['steps']:,}",
+        "steps": f"{training['steps']:,} of {recipe['batch_size']} {examples}" if recipe else f"{training['steps']:,}",
         "epochs": str(training["epochs"]),
         "minutes": format_value(training["minutes"], 3),
         "processor": training["hardware"],

@@ -29,6 +29,7 @@ Progress = Callable[[str, int, int], None]
 _ROWS = 250  # a whole batch, often enough for a bar
 _SAMPLES = 10_000
 _PINNED_SEEDS = (0, 1, 2)
+_FEATURES = 1  # the stream of what a pinned pass is conditional on
 _EXTRACTED = (28, 28, 1)  # what the bundled extractor takes
 
 
@@ -135,6 +136,11 @@ def _classes(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dic
 
 
 def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
+    if "features" in model._condition_names():
+        raise ValueError(
+            "Expected a data set with the features that the model is conditional on, of which there is none: take the mean of "
+            f"`model.log_prob(x, features=...)` over your own. Received: data={protocol.data!r}"
+        )
     images, sha256 = protocol.read()
     given = [] if model.num_classes is None else [protocol.labels()]
     values = _over(len(images), "nll", progress, lambda rows: model.log_prob(images[rows], *(part[rows] for part in given)))
@@ -202,26 +208,35 @@ def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
     yield make_number("sample_std", float(np.sqrt(square - mean**2)), "value in [0, 1]", "moment of samples", how, **more)
 
 
+def _condition(model: Any, seed: int) -> tuple[np.ndarray | None, str]:
+    """What a pinned pass of an autoregressive model is conditional on, and how the protocol says so."""
+    if "features" in model._condition_names():
+        shape = model._control_spec("features").shape[1:].as_list()
+        features = random.uniform(tf.constant([seed], tf.int64), shape, stream=_FEATURES)
+        return np.asarray(features), f", features = uniform(seed, stream={_FEATURES})"
+    return (None if model.num_classes is None else np.array([seed % model.num_classes])), ""
+
+
+def _unit(model: Any) -> str:
+    """The unit of what `predict` of an autoregressive model, or `sample` of another, computes."""
+    if isinstance(model, AutoregressiveModel) and model._is_binary():
+        return "probability"
+    return {(0.0, 1.0): "value in [0, 1]", (-1.0, 1.0): "value in [-1, 1]"}.get(model.value_range, "value")
+
+
 def _pinned(model: Any) -> Iterator[dict[str, Any]]:
     """A mean and five values of what the network computes for fixed inputs: are weights and code the same?"""
     for seed in _PINNED_SEEDS:
         if isinstance(model, AutoregressiveModel):
-            # a discrete sample flips with the last bit; the probabilities that it is drawn from do not
-            image = np.asarray(random.uniform(tf.constant([seed], tf.int64), model.event_shape) < 0.5, np.float32)
-            label = None if model.num_classes is None else np.array([seed % model.num_classes])
-            output, unit, how = (
-                model.predict(image, y=label, verbose=0)[0],
-                "probability",
-                "model.predict(x), x = uniform(seed) < 0.5",
-            )
+            # a discrete sample flips with the last bit; the means of what it is drawn from do not
+            x = np.asarray(random.uniform(tf.constant([seed], tf.int64), model.event_shape) < 0.5, np.float32)
+            y, told = _condition(model, seed)
+            output, how = model.predict(x, y=y, verbose=0)[0], f"model.predict(x), x = uniform(seed) < 0.5{told}"
         else:
-            output, unit, how = (
-                model.sample(seed=[seed], **in_turn(model, 1))[0],
-                "value in [0, 1]",
-                "model.sample(seed=[seed])",
-            )
+            output, how = model.sample(seed=[seed], **in_turn(model, 1))[0], "model.sample(seed=[seed])"
         values = np.asarray(output, np.float64).ravel()
         places = np.linspace(0.3, 0.7, 5) * (values.size - 1)
         numbers = [float(values.mean()), *values[places.astype(int)].tolist()]
         how += ": mean, and the values at 0.3, 0.4, 0.5, 0.6, 0.7 of the flattened output"
-        yield make_number(f"pinned_seed_{seed}", [round(number, 7) for number in numbers], unit, "pinned", how, n=1, seed=seed)
+        pinned = [round(number, 7) for number in numbers]
+        yield make_number(f"pinned_seed_{seed}", pinned, _unit(model), "pinned", how, n=1, seed=seed)

@@ -17,6 +17,8 @@ _TOLERANCE = {
     "nats": 0.02,
     "bits/dim": 1e-4,
     "value in [0, 1]": 1e-3,
+    "value in [-1, 1]": 1e-3,
+    "value": 1e-3,
     "probability": 1e-3,
     "squared feature distance": 0.02,
     "kernel distance": 1e-4,

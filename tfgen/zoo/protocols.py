@@ -54,8 +54,10 @@ class Protocol:
 
     @property
     def place(self) -> str:
-        """Names the data in one phrase, for example "fashion_mnist test, 8bit"."""
-        return f"{self.data} {self.split}, {self.view}"
+        """Names the data in one phrase, for example "fashion_mnist test, 8bit"; sound has no view."""
+        from tfgen.data.audio import is_speech
+
+        return f"{self.data} {self.split}" if is_speech(self.data) else f"{self.data} {self.split}, {self.view}"
 
     def labels(self) -> np.ndarray:
         """Reads the class of each image, in the order of `read`.

@@ -75,7 +75,8 @@ def save(
     """Writes a model as a folder that `tfgen.zoo.load` reads: weights, numbers, picture, card.
 
     `model.keras` holds the averaged weights in float32, every network, and no optimizers. A kill at any moment leaves the old
-    entry, the new one, or one that `load` refuses; never a wrong one that loads.
+    entry, the new one, or one that `load` refuses; never a wrong one that loads. A model conditional on features has no picture
+    and no sound: none can be chosen for it.
 
     Args:
       model: a trained `GenerativeModel`.
@@ -138,6 +139,8 @@ def commanded(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]
 
 def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
     if not classifiers.is_classifier(model):
+        if "features" in model._condition_names():
+            return  # nobody can choose them
         if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
             pictures.save_grid(model.sample(_SAMPLES, seed=0, **in_turn(model, _SAMPLES)), path)
         elif model.output_name == "audio":
@@ -161,8 +164,11 @@ def _describe(model: Any, path: Path) -> dict[str, Any]:
     """What `metrics.json` says of the weights."""
     parameters = int(sum(np.prod(variable.shape) for layer in model.layers for variable in layer.weights))
     size = path.stat().st_size
-    name = classifiers.FUNCTION if classifiers.is_classifier(model) else type(model).__name__
-    return {"class": name, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
+    described = {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
+    if classifiers.is_classifier(model):
+        return {**described, "class": classifiers.FUNCTION}
+    conditions = model._condition_names()
+    return {**described, "conditional_on": conditions} if conditions else described
 
 
 def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:

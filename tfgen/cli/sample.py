@@ -1,0 +1,92 @@
+"""`tfgen sample`: draws pictures or sounds from a trained model into a file."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["run_sample"]
+
+_ENDINGS = {"audio": (".wav", ".npy"), "image": (".png", ".npy")}  # by what a model draws; the first is the default's
+_COUNTS = {"audio": 4, "image": 64}  # pictures are seen at once, sounds heard one after the other
+_PAUSE_SECONDS = 0.5
+
+
+def run_sample(options: argparse.Namespace) -> int:
+    """Draws samples into a file.
+
+    Args:
+      options: name, n, seed, output, temperature, truncation, length, label, features.
+
+    Returns:
+      code: 0.
+    """
+    from tfgen.cli.commands import load_model
+
+    if options.output is not None and Path(options.output).suffix not in (".png", ".wav", ".npy"):
+        raise ValueError(f"Expected --output to end in .png, .wav or .npy. Received: --output {options.output}")
+    model = load_model(options.name)
+    kind = "audio" if model.output_name == "audio" else "image"
+    output = Path(options.output or f"samples{_ENDINGS[kind][0]}")
+    if output.suffix not in _ENDINGS[kind]:
+        drawn = "sound" if kind == "audio" else "pictures"
+        raise ValueError(
+            f"Expected --output to end in {' or '.join(_ENDINGS[kind])}, because {options.name} draws {drawn}. Received: --output "
+            f"{output}"
+        )
+    n, given = _asked(options, model, _COUNTS[kind])
+    samples = model.sample(n, seed=options.seed, **given)
+    _write(samples, output, model)
+    print(f"Wrote {n} {'sounds' if kind == 'audio' else 'samples'} of seed {options.seed} to {output}")
+    return 0
+
+
+def _asked(options: argparse.Namespace, model: Any, count: int) -> tuple[int, dict[str, Any]]:
+    """How many samples are wanted, and the keywords of `sample` that say which."""
+    from tfgen.cli.commands import load_array
+    from tfgen.models.labels import in_turn
+
+    given = {name: value for name in ("temperature", "truncation", "length") if (value := getattr(options, name)) is not None}
+    if "length" in given and "length" not in inspect.signature(model.sample).parameters:
+        raise ValueError(f"Expected no --length: what {options.name} draws has one size. Received: --length {options.length}")
+    if "features" in model._condition_names():
+        if options.features is None:
+            raise ValueError(
+                f"Expected --features FILE, a .npy file (n, frames, channels), because {options.name} is conditional on them. "
+                "Received: no --features"
+            )
+        given["features"] = load_array(options.features, "features")
+        return options.n or len(given["features"]), given
+    if options.features is not None:
+        raise ValueError(f"Expected no --features: {options.name} takes none. Received: --features {options.features}")
+    if options.label is not None:
+        n = options.n or (len(options.label) if len(options.label) > 1 else count)
+        return n, {**given, "label": options.label if len(options.label) > 1 else options.label * n}
+    n = options.n or count
+    return n, {**given, **in_turn(model, n)}
+
+
+def _write(samples: Any, output: Path, model: Any) -> None:
+    """Writes a grid of pictures, a row of sounds or the numbers, aside first and then renamed."""
+    import numpy as np
+
+    from tfgen import audio, pictures
+
+    if output.suffix == ".png":
+        pictures.save_grid(samples, output)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == ".wav":
+        pause = np.zeros((round(_PAUSE_SECONDS * model.sample_rate), samples.shape[-1]), np.float32)
+        parts = [part for sound in samples for part in (pause, sound)][1:]
+        audio.write_wav(output, np.concatenate(parts), sample_rate=model.sample_rate)
+        return
+    aside = output.with_name(f".{os.getpid()}-{output.name}")
+    try:
+        np.save(aside, samples)
+        os.replace(aside, output)
+    finally:
+        aside.unlink(missing_ok=True)
