@@ -145,7 +145,7 @@ class DiscretizedLogisticMixture(Likelihood):
         first = 1 + 2 * channel + channel * (channel - 1) // 2
         parts = self._slices(parameters, first, 2 + channel)
         # zero outputs spread the components over the range, with scales that overlap
-        spread = ((np.arange(self.num_components) + 0.5) / self.num_components).astype(np.float32)
+        spread: Any = ((np.arange(self.num_components) + 0.5) / self.num_components).astype(np.float32)
         loc, scale = spread + parts[0], self.min_scale + tf.math.softplus(parts[1]) / self.num_components
         for coefficient, value in zip(parts[2:], before, strict=True):
             loc += 0.5 * tf.tanh(coefficient) * (2.0 * value - 1.0)
