@@ -224,11 +224,11 @@ def _split(triple: Triple, fraction: float) -> tuple[Triple, Triple]:
 
 
 def _weigh_classes(triple: Triple, class_weight: dict[int, float]) -> Triple:
-    if triple[1] is None or not _is_array(triple[0]):
+    labels = None if triple[1] is None or not _is_array(triple[0]) else np.asarray(triple[1])
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(
             "`class_weight` needs arrays with integer labels: pass `y=`, or put weights into the data set. Received: class_weight"
         )
-    labels = np.asarray(triple[1])
     weights = np.asarray([class_weight.get(int(label), 1.0) for label in labels], np.float32)
     return triple[0], labels, weights if triple[2] is None else weights * np.asarray(triple[2], np.float32)
 

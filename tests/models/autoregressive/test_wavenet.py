@@ -150,6 +150,13 @@ def test_completion_gives_the_past_and_leaves_the_future_out():
     np.testing.assert_array_equal(late[:, :12], model.sample(2, seed=3)[:, :12])
 
 
+def test_features_are_no_classes_to_weigh():
+    model = wavenet(local_channels=2, hop=4)
+    model.compile()
+    with pytest.raises(ValueError, match="`class_weight` needs arrays with integer labels"):
+        model.fit(np.zeros((4, 20, 1)), np.zeros((4, 5, 2)), class_weight={0: 2.0}, verbose=0)
+
+
 def test_local_conditions():
     model = wavenet(local_channels=2, hop=4)
     rng = np.random.default_rng(1)
