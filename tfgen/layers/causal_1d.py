@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.layers.gated import gate
+from tfgen.layers.gating import gate
 
 __all__ = ["GatedBlock1D"]
 
@@ -101,12 +101,12 @@ class GatedBlock1D(keras.layers.Layer):
         self.skip_kernel = self.add_weight(name="skip", shape=(self.gated, self.skip))
         self.built = True
 
-    def call(self, inputs: tf.Tensor, conditions: Any = None) -> tuple[Any, tf.Tensor]:
+    def call(self, inputs: tf.Tensor, conditions: Any = None, training: bool = False) -> tuple[Any, tf.Tensor]:
         dtype = inputs.dtype
-        pre = product(tf.concat([inputs, later(inputs, self.dilation)], -1), self.kernel) + tf.cast(self.bias, dtype)
+        terms = [product(tf.concat([inputs, later(inputs, self.dilation)], -1), self.kernel), tf.cast(self.bias, dtype)]
         if self.conditional is not None:
-            pre = pre + tf.matmul(tf.cast(conditions, dtype), tf.cast(self.conditional, dtype))
-        m = gate(pre)
+            terms.append(tf.matmul(tf.cast(conditions, dtype), tf.cast(self.conditional, dtype)))
+        m = gate(*terms, training=training)
         return None if self.out is None else inputs + product(m, self.out), m
 
     def step_kernel(self) -> tf.Tensor:

@@ -10,46 +10,27 @@ import tensorflow as tf
 
 from tfgen.layers.causal import channel_groups, valid_convolution
 from tfgen.layers.dropout import RowDropout
+from tfgen.layers.gating import gate
 from tfgen.layers.weights import class_bias, uniform
 
-__all__ = ["GatedBlock", "gate"]
-
-
-def gate(inputs: tf.Tensor) -> tf.Tensor:
-    """Gates one half of the features by the other: `tanh(f) * sigmoid(g)`, `f` the first half of the last axis, `g` the second.
-
-    Args:
-      inputs: (..., 2 * filters).
-
-    Returns:
-      outputs: (..., filters).
-
-    Example:
-      >>> import tensorflow as tf
-      >>> from tfgen.layers import gate
-      >>> gate(tf.zeros((2, 6))).shape
-      TensorShape([2, 3])
-
-    Reference: van den Oord et al., 2016, Conditional image generation with PixelCNN decoders, arXiv 1606.05328.
-    """
-    features, gates = tf.split(tf.cast(inputs, tf.float32), 2, axis=-1)  # in bfloat16 both functions take longer
-    return tf.cast(tf.tanh(features) * tf.sigmoid(gates), inputs.dtype)
+__all__ = ["GatedBlock"]
 
 
 @keras.saving.register_keras_serializable("tfgen")
 class GatedBlock(keras.layers.Layer):
     """One layer of both stacks, without a blind spot.
 
-    `a = V * v + b`, `v' = gate(a + c)`; `m = gate(H * h + U a + d + e)`, `h' = R m (+ h, but in the first layer)`, `s' = s + S m`.
+    `a = V * v + b`, `v' = gate(a + c)`; `m = gate(H * h + U a + d + e)`, `h' = R m (+ h, but in the first layer)`.
 
     The vertical map v at row i depends on all columns of rows above i and on nothing else: the first layer's kernel `V` leaves
     out its own row, all later ones take it in. The horizontal kernel `H` reaches to the left, in the first layer (mask A)
     without the position itself. `c` and `e` are the class's, if there are classes. Where colour channels are ordered, the
-    maps of h, m and s come in one group per channel, and features and gates in the same groups.
+    maps of h and m come in one group per channel, and features and gates in the same groups. The block holds the weights of its
+    skip path, too: the network multiplies the units m of all blocks by those of all at once.
 
     Args:
       filters: maps of each stack, a multiple of `groups`.
-      skip: maps of the skip path s, a multiple of `groups`.
+      skip: maps of the skip path, a multiple of `groups`.
       kernel_size: odd width and height of the kernel that the halves are taken of.
       dilation: distance between taps, in pixels, at least 1.
       place: "first" hides the position itself, "middle", or "last", after which nobody reads v and h.
@@ -64,9 +45,9 @@ class GatedBlock(keras.layers.Layer):
       >>> import tensorflow as tf
       >>> from tfgen.layers import GatedBlock
       >>> x = tf.zeros((2, 5, 6, 1))
-      >>> v, h, s = GatedBlock(4, skip=8, kernel_size=7, place="first")((x, x))
-      >>> v.shape, h.shape, s.shape
-      (TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 8]))
+      >>> v, h, m = GatedBlock(4, skip=8, kernel_size=7, place="first")((x, x))
+      >>> v.shape, h.shape, m.shape
+      (TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 4]), TensorShape([2, 5, 6, 4]))
 
     Reference: van den Oord et al., 2016, Conditional image generation with PixelCNN decoders, arXiv 1606.05328.
     """
@@ -179,21 +160,26 @@ class GatedBlock(keras.layers.Layer):
         return tuple(tf.split(class_bias(self.classes, label, dtype), 2, axis=-1))  # type: ignore[return-value]
 
     def call(
-        self, inputs: tuple[tf.Tensor, tf.Tensor], label: tf.Tensor | None = None, seeds: tf.Tensor | None = None
+        self,
+        inputs: tuple[tf.Tensor, tf.Tensor],
+        label: tf.Tensor | None = None,
+        seeds: tf.Tensor | None = None,
+        training: bool = False,
     ) -> tuple[Any, Any, tf.Tensor]:
         v, h = inputs
         dtype = v.dtype
         kernels = self.kernels(dtype)
-        above, beside = (bias if label is None else bias[:, None, None] for bias in self.class_biases(label, dtype))
-        a = self._vertical_map(v, kernels["vertical"]) + tf.cast(self.vertical_bias, dtype)
-        m = self._left_map(h, kernels["left"]) + tf.nn.conv2d(a, kernels["across"][None, None], 1, "VALID")
-        m = self.dropouts[0](gate(m + (tf.cast(self.bias, dtype) + beside)), seeds=seeds)
-        s = tf.nn.conv2d(m, kernels["skip"][None, None], 1, "VALID")
+        above, beside = ([] if label is None else [bias[:, None, None]] for bias in self.class_biases(label, dtype))
+        # the biases of a are added where it is gated, and what they come to across is added there: no pass over the map is theirs
+        a, bias = self._vertical_map(v, kernels["vertical"]), tf.cast(self.vertical_bias, dtype)
+        left, across = self._left_map(h, kernels["left"]), tf.nn.conv2d(a, kernels["across"][None, None], 1, "VALID")
+        from_above = tf.cast(tf.linalg.matvec(self.across, self.vertical_bias, transpose_a=True) + self.bias, dtype)
+        m = self.dropouts[0](gate(left, across, from_above, *beside, training=training), seeds=seeds)
         if self.last:
-            return None, None, s
+            return None, None, m
         out = tf.nn.conv2d(m, kernels["out"][None, None], 1, "VALID")
-        v = self.dropouts[1](gate(a if label is None else a + above), seeds=seeds)
-        return v, out if self.first else h + out, s
+        v = self.dropouts[1](gate(a, bias, *above, training=training), seeds=seeds)
+        return v, out if self.first else h + out, m
 
     def _vertical_map(self, v: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         pad, rows = self.reach * self.dilation, (int(kernel.shape[0]) - 1) * self.dilation

@@ -109,10 +109,15 @@ class GatedPixelCNNNetwork(CausalNetwork):
     def call(self, inputs: tf.Tensor, label: tf.Tensor | None = None, seeds: tf.Tensor | None = None) -> tf.Tensor:
         self._expect_label(label)
         v = h = 2.0 * inputs - 1.0
-        total: Any = tf.cast(self.skip_bias, v.dtype)
+        units = []
         for i, block in enumerate(self.gated):
-            v, h, s = block((v, h), label=label, seeds=None if seeds is None else random.row_keys(seeds, _DROPOUT, i))
-            total = total + s
+            v, h, m = block((v, h), label=label, seeds=None if seeds is None else random.row_keys(seeds, _DROPOUT, i))
+            units.append(m)
+        m = tf.concat(units, -1)
+        skips = tf.concat(
+            [block.kernels(m.dtype)["skip"] for block in self.gated], 0
+        )  # the sum of the skip paths is one product
+        total = tf.nn.conv2d(m, skips[None, None], 1, "VALID") + tf.cast(self.skip_bias, m.dtype)
         return tf.cast(self.last(tf.nn.relu(self.head_layer(tf.nn.relu(total)))), tf.float32)
 
     # ---- one position at a time: float32, time-major (width, batch, features) rows ----
