@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.layers.gating import gate
+from tfgen.layers.compiled import gate
 
 __all__ = ["GatedBlock1D"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.layers.causal import channel_groups, valid_convolution
+from tfgen.layers.compiled import gate
 from tfgen.layers.dropout import RowDropout
-from tfgen.layers.gating import gate
 from tfgen.layers.weights import class_bias, uniform
 
 __all__ = ["GatedBlock"]

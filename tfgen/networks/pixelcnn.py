@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.layers import CausalConv2D
+from tfgen.layers import CausalConv2D, residual_relu
 from tfgen.layers.rows import padded_row, row_product
 
 __all__ = ["CausalNetwork", "PixelCNNNetwork"]
@@ -193,16 +193,15 @@ class PixelCNNNetwork(CausalNetwork):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.outputs)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = self.first(2.0 * inputs - 1.0)
-        for layers in self.block_layers:
-            y = x
-            for layer in layers:
-                y = layer(tf.nn.relu(y))
-            x = x + y
+        rectified = tf.nn.relu(x)
+        for inner, middle, outer in self.block_layers:
+            y = outer(tf.nn.relu(middle(tf.nn.relu(inner(rectified)))))
+            x, rectified = residual_relu(x, y, training=training)
         for layer in self.head_layers:
-            x = layer(tf.nn.relu(x))
-        return tf.cast(self.last(tf.nn.relu(x)), tf.float32)
+            rectified = tf.nn.relu(layer(rectified))
+        return tf.cast(self.last(rectified), tf.float32)
 
     # ---- one position at a time: float32, time-major (width, blocks, batch, features) rows ----
 

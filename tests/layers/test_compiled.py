@@ -1,4 +1,4 @@
-"""The gate against its formula, and its compiled loops against the operations that they stand for."""
+"""Gates and residual sums against their formulas, compiled and not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.layers import gate
+from tfgen.layers import gate, residual_relu
 
 SHAPES = [[(3, 5, 4, 12), (12,)], [(3, 5, 4, 12), (3, 5, 4, 12), (12,), (3, 1, 1, 12)], [(3, 7, 8), (8,), (3, 1, 8)], [(2, 6)]]
 
@@ -47,14 +47,30 @@ def test_compiled_gradients_are_those_of_the_formula(shapes: list[tuple[int, ...
         np.testing.assert_allclose(tf.cast(ours, tf.float64), exact, atol=1e-2 * float(tf.reduce_max(tf.abs(exact))))
 
 
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+def test_a_residual_sum_and_its_gradient(dtype: tf.DType) -> None:
+    x, y, towards_total, towards_rectified = terms_of([(3, 4, 5, 6)] * 4, dtype)
+    with tf.GradientTape() as tape:
+        tape.watch((x, y))
+        found = residual_relu(x, y, training=True)
+    gradients = tape.gradient(found, (x, y), output_gradients=(towards_total, towards_rectified))
+    total, rectified = x + y, tf.nn.relu(x + y)
+    exact = towards_total + tf.where(total > 0, towards_rectified, tf.zeros([], dtype))
+    for ours, theirs in zip((*found, *gradients), (total, rectified, exact, exact), strict=True):
+        np.testing.assert_array_equal(tf.cast(ours, tf.float32), tf.cast(theirs, tf.float32))
+
+
 def compiled_functions(training: bool, dtype: tf.DType) -> list[str]:
-    function = tf.function(lambda x: gate(x, training=training)).get_concrete_function(tf.TensorSpec((None, 6), dtype))
+    def both(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return gate(x, training=training), *residual_relu(x, x, training=training)
+
+    function = tf.function(both).get_concrete_function(tf.TensorSpec((None, 6), dtype))
     library = function.graph.as_graph_def().library.function
     return [entry.signature.name for entry in library if entry.attr["_XlaMustCompile"].b]
 
 
 def test_only_bfloat16_training_compiles() -> None:
-    assert compiled_functions(True, tf.bfloat16)
+    assert len(compiled_functions(True, tf.bfloat16)) == 2
     for training, dtype in ((False, tf.bfloat16), (True, tf.float32), (True, tf.float16)):
         assert not compiled_functions(training, dtype), f"a served model cannot hold what XLA compiles: {training}, {dtype}"
 
