@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
+import platform
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.layers import CausalConv2D
+from tfgen.layers import CausalConv2D, causal
 
 HEIGHT, WIDTH = 6, 7
 
@@ -118,6 +122,67 @@ def test_half_precision_computes_and_learns(dtype: str, dilation: int) -> None:
     assert all(gradient.dtype == tf.float32 for gradient in gradients)
     positions = float(2 * HEIGHT * WIDTH)
     np.testing.assert_array_equal(gradients[1], [positions] * 4)  # a sum in half precision would stop growing at 256
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16, tf.float16])
+@pytest.mark.parametrize(
+    ("taps", "dilation", "known"), [((2, 3), 2, True), ((2, 3), 3, False), ((1, 2), 4, True), ((3, 3), 1, True)]
+)
+def test_phases_of_rows_and_columns_give_a_dilated_convolution(
+    dtype: tf.DType, taps: tuple[int, int], dilation: int, known: bool
+) -> None:
+    generator = tf.random.Generator.from_seed(0)
+    x = tf.cast(generator.uniform((2, 9, 11, 3), maxval=8, dtype=tf.int32), dtype)  # small integers: every sum is exact
+    kernel = tf.cast(generator.uniform((*taps, 3, 4), -2, 3, dtype=tf.int32), dtype)
+    convolve = tf.function(
+        lambda x: causal.phased_convolution(x, kernel, dilation),
+        input_signature=[tf.TensorSpec(x.shape if known else (None, None, None, 3), dtype)],
+    )
+    expected = tf.nn.conv2d(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32), 1, "VALID", dilations=dilation)
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        outputs = causal.phased_convolution(x, kernel, dilation)
+    assert outputs.dtype == dtype and outputs.shape == expected.shape
+    np.testing.assert_array_equal(tf.cast(outputs, tf.float32), expected)
+    np.testing.assert_array_equal(tf.cast(convolve(x), tf.float32), expected)
+    seen = [
+        tf.reduce_sum(x[:, row * dilation :, column * dilation :][:, : expected.shape[1], : expected.shape[2]], (0, 1, 2))
+        for row, column in itertools.product(range(taps[0]), range(taps[1]))
+    ]
+    gradient = tf.reshape(tf.cast(tape.gradient(outputs, kernel), tf.float32), (-1, 3, 4))
+    wanted = np.repeat(np.stack([tf.cast(part, tf.float32) for part in seen])[..., None], 4, -1)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-6 if dtype == tf.float32 else 2e-2)
+
+
+def test_both_ways_of_a_dilated_convolution_train_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = built(4, 3, dilation=2), images(1)
+
+    def gradients() -> list[np.ndarray]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(layer(x)))
+        return [np.asarray(gradient) for gradient in tape.gradient(loss, layer.trainable_variables)]
+
+    first = gradients()
+    monkeypatch.setattr(causal, "has_dilated_gradient", lambda dtype: False)
+    for here, there in zip(first, gradients(), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-5)
+
+
+def test_dilated_convolutions_train_without_onednn() -> None:
+    """TensorFlow leaves oneDNN off on processors without AVX512, and has no other gradient of them on a CPU."""
+    program = (
+        "import numpy as np, tfgen\n"
+        "model = tfgen.GatedPixelCNN((6, 6, 1), filters=2, dilations=(2,), kernel_size=3, seed=0)\n"
+        "model.compile()\n"
+        "x = np.zeros((8, 6, 6, 1), np.float32)\n"
+        "assert np.isfinite(model.fit(x, batch_size=4, verbose=0).history['loss'][-1])\n"
+        "print(tfgen.layers.causal.has_dilated_gradient(np.float32))\n"
+    )
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    if platform.machine() == "x86_64" and not tf.config.list_physical_devices("GPU"):
+        assert done.stdout.split()[-1] == "False"
 
 
 def test_config_round_trip() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -28,8 +29,54 @@ def channel_groups(features: int, channels: int) -> np.ndarray:
     return np.arange(features) * channels // features
 
 
+@lru_cache
+def has_dilated_gradient(dtype: tf.DType) -> bool:
+    """Tells whether TensorFlow can train a dilated convolution on this device.
+
+    On a CPU only oneDNN can, never in float16, and TensorFlow leaves oneDNN off where the processor has no AVX512.
+
+    Args:
+      dtype: the number format of the convolution.
+
+    Returns:
+      answer: what one such gradient showed, tried once for every format.
+    """
+    with tf.init_scope():
+        try:
+            inputs, outputs = tf.zeros((1, 3, 3, 1), dtype), tf.zeros((1, 1, 1, 1), dtype)
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=inputs,
+                filter_sizes=(2, 2, 1, 1),
+                out_backprop=outputs,
+                strides=[1] * 4,
+                padding="VALID",
+                dilations=[1, 2, 2, 1],
+            )
+        except tf.errors.OpError:
+            return False
+    return True
+
+
+def phased_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
+    """Convolves without padding by plain convolutions over every `dilation`-th row and column.
+
+    Args:
+      inputs: (batch, height, width, inputs).
+      kernel: (rows, columns, inputs, outputs) of the same number format.
+      dilation: distance of the kernel's taps.
+
+    Returns:
+      outputs: those of `valid_convolution`.
+    """
+    sizes = [known or size for known, size in zip(inputs.shape[1:3], tf.unstack(tf.shape(inputs)[1:3]), strict=True)]
+    phases = [dilation if taps > 1 else 1 for taps in kernel.shape[:2]]
+    ends = [[0, -size % phase] for size, phase in zip(sizes, phases, strict=True)]  # what fills the last phase is cut off again
+    outputs = tf.nn.conv2d(tf.space_to_batch(inputs, phases, ends), kernel, 1, "VALID")
+    return tf.batch_to_space(outputs, phases, ends)
+
+
 def valid_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
-    """Convolves without padding, in any number format.
+    """Convolves without padding, in any number format, on any device.
 
     Args:
       inputs: (batch, height, width, inputs).
@@ -39,11 +86,9 @@ def valid_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf
     Returns:
       outputs: (batch, height - (rows - 1) * dilation, width - (columns - 1) * dilation, outputs).
     """
-    dtype = inputs.dtype
-    if dtype == tf.float16 and dilation > 1 and not tf.config.list_physical_devices("GPU"):
-        # TensorFlow has no float16 gradient of dilated convolutions on a CPU
-        inputs, kernel = tf.cast(inputs, tf.float32), tf.cast(kernel, tf.float32)
-    return tf.cast(tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=dilation), dtype)
+    if dilation > 1 and not has_dilated_gradient(inputs.dtype):
+        return phased_convolution(inputs, kernel, dilation)
+    return tf.nn.conv2d(inputs, kernel, 1, "VALID", dilations=dilation)
 
 
 @keras.saving.register_keras_serializable("tfgen")
