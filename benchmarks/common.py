@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off without AVX512: plain Keras could not train dilated convolutions then
+if "tensorflow" not in sys.modules:  # off without AVX512: plain Keras could not train dilated convolutions then
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import tensorflow as tf

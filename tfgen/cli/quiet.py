@@ -22,7 +22,8 @@ def import_tensorflow() -> None:
       ImportError: TensorFlow cannot be imported; what it wrote is shown.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "tensorflow" not in sys.modules:  # a program that calls the command has chosen already; its children choose as it did
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
