@@ -69,7 +69,7 @@ def phased_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> t
       outputs: those of `valid_convolution`.
     """
     sizes = [known or size for known, size in zip(inputs.shape[1:3], tf.unstack(tf.shape(inputs)[1:3]), strict=True)]
-    phases = [dilation if taps > 1 else 1 for taps in kernel.shape[:2]]
+    phases = [dilation if int(taps) > 1 else 1 for taps in kernel.shape[:2]]
     ends = [[0, -size % phase] for size, phase in zip(sizes, phases, strict=True)]  # what fills the last phase is cut off again
     outputs = tf.nn.conv2d(tf.space_to_batch(inputs, phases, ends), kernel, 1, "VALID")
     return tf.batch_to_space(outputs, phases, ends)
