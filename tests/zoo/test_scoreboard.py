@@ -157,6 +157,17 @@ def test_the_autoregressive_entries_keep_their_marks():
     assert max(wide) < min(ordered)
     assert max(nats["pixelcnn"], nats["gated-pixelcnn"]) <= 232 and max(nats["row-lstm"], nats["diagonal-bilstm"]) <= 236
     assert nats["gated-pixelcnn"] <= nats["pixelcnn"] + 0.3
+    assert min(nats.values()) <= 227.35  # the best of the family is below VampPrior's published bound
+
+
+def test_the_8_bit_entries_keep_their_marks():
+    for name in ("pixelcnn-fashion-mnist", "gated-pixelcnn-fashion-mnist"):
+        numbers = {number["metric"]: number for number in zoo.card(name)["metrics"]}
+        bits = numbers["bits_per_dim"]
+        assert (bits["kind"], bits["n"], bits["split"]) == ("exact", 10_000, "fashion_mnist test, 8bit")
+        assert bits["value"] <= 3.0
+        if name.startswith("gated"):  # class-conditional
+            assert numbers["class_accuracy"]["value"] >= 0.75
 
 
 def test_remeasuring_one_number_keeps_the_others(entry: Callable[..., Path]):
