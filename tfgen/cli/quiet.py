@@ -15,15 +15,10 @@ def import_tensorflow() -> None:
     Warnings and errors of later work still appear. What TensorFlow's C++ part writes while it is imported goes straight to the
     file descriptor, whatever TF_CPP_MIN_LOG_LEVEL says, so the descriptor itself is turned away for that moment.
 
-    oneDNN is switched on where TensorFlow leaves it off, on processors without AVX512: dilated convolutions train faster with it
-    there. TF_ENABLE_ONEDNN_OPTS=0 keeps it off.
-
     Raises:
       ImportError: TensorFlow cannot be imported; what it wrote is shown.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "tensorflow" not in sys.modules:  # a program that calls the command has chosen already; its children choose as it did
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
