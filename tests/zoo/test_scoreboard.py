@@ -166,7 +166,7 @@ def test_the_8_bit_entries_keep_their_marks():
         bits = numbers["bits_per_dim"]
         assert (bits["kind"], bits["n"], bits["split"]) == ("exact", 10_000, "fashion_mnist test, 8bit")
         assert bits["value"] <= 3.0
-        if name.startswith("gated"):  # class-conditional
+        if name.startswith("gated"):  # class-conditional; 0.85 is wanted, which five epochs do not reach
             assert numbers["class_accuracy"]["value"] >= 0.75
 
 

@@ -58,16 +58,7 @@ def has_dilated_gradient(dtype: tf.DType) -> bool:
 
 
 def phased_convolution(inputs: tf.Tensor, kernel: tf.Tensor, dilation: int) -> tf.Tensor:
-    """Convolves without padding by plain convolutions over every `dilation`-th row and column.
-
-    Args:
-      inputs: (batch, height, width, inputs).
-      kernel: (rows, columns, inputs, outputs) of the same number format.
-      dilation: distance of the kernel's taps.
-
-    Returns:
-      outputs: those of `valid_convolution`.
-    """
+    """Does what `valid_convolution` does by plain convolutions over every `dilation`-th row and column."""
     sizes = [known or size for known, size in zip(inputs.shape[1:3], tf.unstack(tf.shape(inputs)[1:3]), strict=True)]
     phases = [dilation if int(taps) > 1 else 1 for taps in kernel.shape[:2]]
     ends = [[0, -size % phase] for size, phase in zip(sizes, phases, strict=True)]  # what fills the last phase is cut off again
