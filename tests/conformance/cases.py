@@ -100,7 +100,10 @@ def as_in(family: str, *lines: str) -> dict[str, str]:
     return {line: f"The variant has no part in it, and `{family}` keeps it." for line in (*NETWORKS, *TRAINING, *lines)}
 
 
-_COSTLY = ("mixed_bfloat16", "mixed_float16", "replicas", "jit_compile")
+_COSTLY = (  # each traces all of a model again, or waits for three new processes
+    *("mixed_bfloat16", "mixed_float16", "replicas", "jit_compile"),
+    *("resume_in_new_process", "resume_after_kill", "order_of_data", "averages", "weights_of_rows", "no_retracing"),
+)
 VARIANTS = (
     "pixelcnn-256-colour",
     "gated-pixelcnn-class-conditional",
@@ -116,7 +119,7 @@ VARIANTS = (
 
 
 def is_slow(case: Case, line: str) -> bool:
-    """Tells whether a line is checked with the slow tests: it traces all of a model again, for a variant of a model that keeps it."""
+    """Tells whether a line is checked with the slow tests: a costly one, over a variant of a model that keeps it."""
     return case.name in VARIANTS and line in _COSTLY
 
 
