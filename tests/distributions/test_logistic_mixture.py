@@ -82,8 +82,19 @@ def test_one_component_of_one_channel_is_a_discretized_logistic() -> None:
     np.testing.assert_allclose(np.exp(found), np.diff(scipy.stats.logistic.cdf(edges, loc, scale)), rtol=2e-4)
 
 
+def tempered(likelihood: DiscretizedLogisticMixture, raw: tf.Tensor, channels: int, temperature: float) -> tf.Tensor:
+    """The parameters of the mixture of weights to the power of 1 / temperature and of scales times it."""
+    parts = raw.numpy().astype(np.float64).reshape(-1, likelihood.num_components)
+    parts[0] /= temperature
+    for channel in range(channels):
+        row = 2 + 2 * channel + channel * (channel - 1) // 2
+        scale = temperature * (likelihood.min_scale + np.logaddexp(0.0, parts[row]) / likelihood.num_components)
+        parts[row] = np.log(np.expm1((scale - likelihood.min_scale) * likelihood.num_components))
+    return tf.constant(parts.reshape(1, -1), tf.float32)
+
+
 @pytest.mark.parametrize(("components", "levels", "channels"), SMALL)
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
 def test_a_draw_is_the_inverse_of_the_cumulative_probability(
     components: int, levels: int, channels: int, temperature: float
 ) -> None:
@@ -98,12 +109,12 @@ def test_a_draw_is_the_inverse_of_the_cumulative_probability(
             tf.repeat(raw, n, 0), channel, tf.constant(x), tf.constant(u, tf.float32), tf.fill([n], temperature)
         ).numpy()
         assert (np.diff(drawn) >= 0).all()  # the inverse CDF rises with u
-        if temperature == 1.0:
-            each = np.tile(before.astype(np.float32), (levels, 1))
-            each[:, channel] = np.arange(levels) / (levels - 1)
-            wanted = np.exp(likelihood.log_prob(tf.repeat(raw, levels, 0), tf.constant(each)).numpy()[:, channel])
-            counts = np.bincount(np.round(drawn * (levels - 1)).astype(int), minlength=levels) / n
-            np.testing.assert_allclose(counts, wanted, atol=2.0 / n)
+        each = np.tile(before.astype(np.float32), (levels, 1))
+        each[:, channel] = np.arange(levels) / (levels - 1)
+        law = tf.repeat(tempered(likelihood, raw, channels, temperature), levels, 0)
+        wanted = np.exp(likelihood.log_prob(law, tf.constant(each)).numpy()[:, channel])
+        counts = np.bincount(np.round(drawn * (levels - 1)).astype(int), minlength=levels) / n
+        np.testing.assert_allclose(counts, wanted, atol=2.0 / n)
 
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 5, 17, 255, 256, 257])

@@ -127,6 +127,17 @@ class Likelihood(abc.ABC):
         del x
         return self.draw(parameters[..., channel, :], u, temperature)
 
+    def quantise(self, x: tf.Tensor) -> tf.Tensor:
+        """Rounds values to those that `log_prob` tells apart, where data may lie between them; gradients go on as if it had not.
+
+        Args:
+          x: float32 in `value_range`.
+
+        Returns:
+          x: the same shape.
+        """
+        return x
+
     def prepare(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Readies images for `log_prob`; only a dequantising likelihood changes them.
 

@@ -87,7 +87,8 @@ class Normal(Likelihood):
     `y = (255 x + u) / 256`, and `log_prob` reports `log p(y) - log 256`, whose mean over u is a lower bound on the
     log-probability of the
     8-bit value (Theis, van den Oord, Bethge, 2016, arXiv 1511.01844). With `levels=None` the data is taken as truly
-    continuous; then only the floor of the scale bounds the density.
+    continuous; then only the floor of the scale bounds the density, which also covers values outside [0, 1], and what is drawn
+    there is clipped.
 
     Args:
       levels: number of grey values of the data, or None for continuous data.

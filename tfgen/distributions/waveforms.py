@@ -92,12 +92,18 @@ class WaveformLogisticMixture(Likelihood):
         self.num_components, self.min_scale = num_components, min_scale
         self.num_parameters = 3 * num_components
 
+    def quantise(self, x: tf.Tensor) -> tf.Tensor:
+        rounded = (self._level(x) - 32768.0) / 32768.0
+        return x + tf.stop_gradient(rounded - x)
+
+    def _level(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(tf.round(x * 32768.0) + 32768.0, 0.0, 65535.0)
+
     def _from_unit(self, value: tf.Tensor) -> tf.Tensor:
         return (tf.round(value * 65535.0) - 32768.0) / 32768.0
 
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        level = tf.clip_by_value(tf.round(x * 32768.0) + 32768.0, 0.0, 65535.0)
-        return self._mixture.log_prob(parameters, level[..., None] / 65535.0)[..., 0]
+        return self._mixture.log_prob(parameters, self._level(x)[..., None] / 65535.0)[..., 0]
 
     def mean(self, parameters: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
         del x

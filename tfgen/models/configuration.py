@@ -13,6 +13,7 @@ __all__ = [
     "RANDOM_STATE",
     "as_integers",
     "check_image_shape",
+    "check_integers",
     "check_network",
     "from_config",
     "load_random_states",
@@ -40,6 +41,21 @@ def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
     if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
         raise ValueError(f"`image_shape` must be (height, width, channels), all positive. Received: image_shape={image_shape}")
     return tuple(int(size) for size in shape)  # type: ignore[return-value]
+
+
+def check_integers(least: int, **values: Any) -> None:
+    """Checks arguments that are numbers of something: maps, blocks, samples.
+
+    Args:
+      least: the smallest number that makes sense.
+      **values: the arguments by name.
+
+    Raises:
+      ValueError: one is no integer, or smaller.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}")
 
 
 def as_integers(value: Any, name: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_integers, draw_orderings
+from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_integers, draw_orderings, get_activation
 
 __all__ = ["MADENetwork"]
 
@@ -77,7 +77,7 @@ class MADENetwork(OrderedNetwork):
         super().__init__(image_shape, num_parameters=num_parameters, orderings=orderings, wanted_block=_BLOCK, **kwargs)
         self.hidden, self.direct = tuple(int(units) for units in hidden), direct
         self.ordering, self.num_masks, self.ordering_seed = ordering, num_masks, ordering_seed
-        self.activation = keras.activations.get(activation)
+        self.activation = get_activation(activation)
         places = np.argsort(orderings, axis=1).astype(np.int32) + 1
         self.degrees = [places, *self._draw_degrees()]
         self._windows = [self._make_windows(degrees) for degrees in self.degrees[1:]]

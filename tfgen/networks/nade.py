@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_orderings
+from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_orderings, get_activation
 
 __all__ = ["NADENetwork"]
 
@@ -65,7 +65,7 @@ class NADENetwork(OrderedNetwork):
         orderings = draw_orderings(ordering, int(np.prod(tuple(image_shape))), seed=ordering_seed)
         super().__init__(image_shape, num_parameters=num_parameters, orderings=orderings, wanted_block=1, **kwargs)
         self.hidden, self.ordering, self.ordering_seed = int(hidden), ordering, ordering_seed
-        self.activation = keras.activations.get(activation)
+        self.activation = get_activation(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self._check_built_for(input_shape)

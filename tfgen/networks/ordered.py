@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfgen import random
 
-__all__ = ["OrderedNetwork", "as_float32", "draw_integers", "draw_orderings"]
+__all__ = ["OrderedNetwork", "as_float32", "draw_integers", "draw_orderings", "get_activation"]
 
 
 def draw_orderings(ordering: str, size: int, *, count: int = 1, seed: int = 0) -> np.ndarray:
@@ -66,6 +66,34 @@ def draw_integers(low: int, high: int, size: int, *, seed: int) -> np.ndarray:
       [2, 2, 2]
     """
     return (low + random.row_seeds(seed, size) % (high - low + 1)).astype(np.int32)
+
+
+def get_activation(activation: Any) -> Any:
+    """Finds an activation, and sees that it takes each unit by itself: one that mixes units lets values see what comes after.
+
+    Args:
+      activation: a Keras name, or a function.
+
+    Returns:
+      activation: the function.
+
+    Raises:
+      ValueError: the name is unknown, or the activation mixes units.
+
+    Example:
+      >>> from tfgen.networks.ordered import get_activation
+      >>> float(get_activation("relu")(-1.0))
+      0.0
+    """
+    function, count = keras.activations.get(activation), 6
+    units = np.linspace(-0.2, 0.2, count) + 0.1 * np.eye(count + 1, count)  # one moved in each row but the last
+    values = np.asarray(function(tf.constant(units, tf.float32)))
+    others = ~np.eye(count, dtype=bool)
+    if values.shape != units.shape or not np.allclose(values[:-1][others], np.tile(values[-1], (count, 1))[others], atol=1e-6):
+        raise ValueError(
+            f"Expected an `activation` of each unit by itself, 'relu' or 'sigmoid' for example. Received: activation={activation!r}"
+        )
+    return function
 
 
 def as_float32(weight: Any) -> tf.Tensor:

@@ -79,6 +79,14 @@ def test_the_least_temperature_draws_the_likeliest_and_none_is_refused():
         (lambda: tfgen.GatedPixelCNN((4, 4, 1), dilations=(1, 0)), "`dilations` to be a list of positive integers"),
         (lambda: tfgen.WaveNet(8, dilations=1.5), "`dilations` to be a list of positive integers"),
         (lambda: tfgen.MADE((4, 4, 1), hidden=(7, 2.5)), "`hidden` to be a list of positive integers"),
+        (lambda: tfgen.PixelCNN((4, 4, 1), filters=2.5), "`filters` must be an integer of at least 1. Received: filters=2.5"),
+        (lambda: tfgen.PixelCNN((4, 4, 1), blocks=1.5), "`blocks` must be an integer of at least 0. Received: blocks=1.5"),
+        (lambda: tfgen.GatedPixelCNN((4, 4, 1), blocks=1.5), "`blocks` must be an integer of at least 1. Received: blocks=1.5"),
+        (lambda: tfgen.PixelRNN((4, 4, 1), blocks=True), "`blocks` must be an integer of at least 1. Received: blocks=True"),
+        (lambda: tfgen.MADE((4, 4, 1), num_masks=1.5), "`num_masks` must be an integer of at least 1. Received: num_masks=1.5"),
+        (lambda: tfgen.MADE((4, 4, 1), activation="softmax"), "of each unit by itself.*Received: activation='softmax'"),
+        (lambda: tfgen.NADE((4, 4, 1), activation="glu"), "of each unit by itself.*Received: activation='glu'"),
+        (lambda: tfgen.NADE((4, 4, 1), activation="sparsemax"), "of each unit by itself.*Received: activation='sparsemax'"),
         (lambda: tfgen.WaveNet(8, likelihood="mulaw"), "one of .*'mu_law'.*Received: likelihood='mulaw'"),
     ],
 )
@@ -96,3 +104,41 @@ def test_the_seed_of_an_order_is_an_integer(cls: Any):
 def test_one_integer_stands_for_a_list_of_one():
     assert tfgen.MADE((4, 4, 1), hidden=7).get_config()["hidden"] == [7]
     assert tfgen.PixelCNN((4, 4, 1), dilations=2, blocks=1, filters=2).get_config()["dilations"] == [2]
+
+
+def convolution(kernel_size: int, mask: str | None, channels: int = 1) -> keras.Model:
+    """One convolution, masked or not."""
+    arguments = {"padding": "same"} if mask is None else {"mask": mask, "channels": channels}
+    layer = (keras.layers.Conv2D if mask is None else tfgen.layers.CausalConv2D)(channels, kernel_size, **arguments)
+    return keras.Sequential([keras.Input((4, 3, channels)), layer])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [convolution(3, None), convolution(1, None), convolution(3, "B"), convolution(3, "B", 3)],
+    ids=["3", "1", "B", "RGB"],
+)
+def test_a_network_that_sees_what_it_predicts_is_refused(network: Any):
+    with pytest.raises(ValueError, match=r"Expected a causal network.*Received: a network whose outputs up to pixel"):
+        tfgen.PixelCNN(network.input_shape[1:], network=network)
+    for channels in (1, 3):
+        tfgen.PixelCNN((4, 3, channels), network=convolution(3, "A", channels))
+
+
+@pytest.mark.parametrize("found", [0, 3])
+def test_a_network_of_other_classes_is_refused(found: int):
+    network = tfgen.networks.GatedPixelCNNNetwork(1, filters=2, dilations=(1,), num_classes=found)
+    for classes in {None, 3, 5} - {found or None}:
+        with pytest.raises(
+            ValueError, match=rf"num_classes={classes}. Received: a GatedPixelCNNNetwork of num_classes={found}"
+        ):
+            tfgen.GatedPixelCNN((4, 3, 1), num_classes=classes, network=network)
+
+
+@pytest.mark.parametrize("mask", [-1, np.nan, None, "above", [[-1.0]]])
+def test_a_mask_says_what_is_known(mask: Any):
+    model = tfgen.FVBN((4, 3, 1))
+    with pytest.raises(ValueError, match=r"Expected `observed_mask` to be true and false.*Received: observed_mask="):
+        model.complete(np.ones((2, 4, 3, 1)), mask, seed=0)
+    for known in (True, 1, 0.5, np.ones((4, 3, 1), np.uint8)):
+        np.testing.assert_array_equal(model.complete(np.ones((2, 4, 3, 1)), known, seed=0), 1.0)

@@ -150,6 +150,40 @@ def test_completion_gives_the_past_and_leaves_the_future_out():
     np.testing.assert_array_equal(late[:, :12], model.sample(2, seed=3)[:, :12])
 
 
+def test_values_between_levels_have_the_log_probability_of_the_level():
+    model, x = wavenet(likelihood=WaveformLogisticMixture(2)), clips(2)
+    levels = np.round(x * 32768) / 32768
+    assert (levels != x).any()
+    np.testing.assert_array_equal(model.log_prob(x), model.log_prob(levels))
+    drawn = model.complete(x, (np.arange(20) < 12)[:, None], seed=3)
+    np.testing.assert_array_equal(drawn[:, :12], x[:, :12])  # what is known stays as it is
+    np.testing.assert_array_equal(drawn[:, 12:], model.complete(levels, (np.arange(20) < 12)[:, None], seed=3)[:, 12:])
+
+
+@pytest.mark.parametrize("length", [7, 20, 33])
+def test_clips_of_any_length_are_judged_and_completed(length):
+    features = np.random.default_rng(1).normal(size=(2, -(-length // 4), 2)).astype(np.float32)
+    for model, given in ((wavenet(), {}), (wavenet(local_channels=2, hop=4), {"features": features})):
+        x = model.sample(2, seed=1, length=length, **given)
+        longer = wavenet(36, **({"local_channels": 2, "hop": 4} if given else {}))  # the same network
+        later = np.concatenate([x, np.zeros((2, 36 - length, 1), np.float32)], 1)
+        frames = np.zeros((2, 9, 2), np.float32)
+        frames[:, : features.shape[1]] = features
+        steps = longer.likelihood.log_prob(
+            longer._parameters(
+                longer._run(longer.network, tf.constant(later), False, **({"features": frames} if given else {}))
+            ),
+            tf.constant(later),
+        )
+        np.testing.assert_allclose(model.log_prob(x, **given), np.asarray(steps)[:, :length].sum((1, 2)), rtol=1e-5)
+        start = (np.arange(length) < 5)[:, None]
+        np.testing.assert_array_equal(model.complete(x, start, seed=1, **given), x)
+    with pytest.raises(ValueError, match="features"):
+        model.log_prob(x, features=features[:, 1:])
+    with pytest.raises(ValueError, match=r"Expected `x` of shape \(batch, 20, 1\)"):
+        wavenet().log_prob(x[:, :0])
+
+
 def test_features_are_no_classes_to_weigh():
     model = wavenet(local_channels=2, hop=4)
     model.compile()
@@ -219,6 +253,12 @@ def test_signatures_name_audio_and_metadata_its_rate():
         {"num_classes": 2, "local_channels": 1},
         {"dilations": ()},
         {"sample_rate": 0},
+        {"local_channels": 1.5},
+        {"local_channels": True},
+        {"local_channels": -1},
+        {"gated": 2.5},
+        {"likelihood": None},
+        {"likelihood": []},
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments):

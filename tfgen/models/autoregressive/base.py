@@ -16,7 +16,7 @@ from tfgen.models import signatures
 from tfgen.models.autoregressive import raster
 from tfgen.models.likelihood import LikelihoodModel
 from tfgen.models.signatures import Signature
-from tfgen.networks import CausalNetwork
+from tfgen.networks import CausalNetwork, OrderedNetwork
 
 __all__ = ["AutoregressiveModel"]
 
@@ -41,6 +41,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         """Builds the network and its averaged copy, and checks what the network returns."""
         self._check_likelihood()
         self._check_network((None, *image_shape))
+        if not isinstance(self.network, (CausalNetwork, OrderedNetwork)):  # the library's own are causal by construction
+            self._check_causality(image_shape)
         self.averaged_network = self._average_of(self.network)
         discrete = ["bits_per_dim"] if self.likelihood.discrete else []
         self._finish(image_shape, ["loss", "nll", *discrete])
@@ -67,6 +69,11 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         """Builds the network, and checks what it returns for each position."""
         if not isinstance(self.network, keras.Layer):
             raise TypeError(f"Expected `network` to be a Keras model. Received: network={self.network!r}")
+        if isinstance(self.network, CausalNetwork) and self.network.num_classes != (self.num_classes or 0):
+            raise ValueError(
+                f"Expected a network of as many classes as the model, num_classes={self.num_classes}. Received: a "
+                f"{type(self.network).__name__} of num_classes={self.network.num_classes}"
+            )
         if not self.network.built:
             self.network.build(shape)
         self.network.build_shape = shape
@@ -80,6 +87,31 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
                 f"Expected a network from {shape} to {expected}: {self.likelihood.num_outputs(1)} numbers for each of "
                 f"{shape[-1]} channels, as the likelihood counts them. Received: a network to {received}"
             )
+
+    def _check_causality(self, image_shape: Sequence[int]) -> None:
+        """Refuses a network that shows a value itself, or what comes after it: its log-probabilities would add up to anything."""
+        images = np.random.default_rng(0).integers(0, 2, (3, *image_shape)).astype(np.float32)
+        images[1:] = images[0]
+        pixels = images.reshape(3, -1, images.shape[-1])
+        changed = [pixels.shape[1] // 2, pixels.shape[1] - 1]
+        for row, pixel in enumerate(changed, 1):
+            pixels[row, pixel, -1] = 1.0 - pixels[row, pixel, -1]
+        conditions = {} if self.num_classes is None else {"label": tf.zeros((3,), tf.int64)}
+        outputs = np.asarray(self._run(self.network, tf.constant(images), False, **conditions), np.float32)
+        if outputs.shape[:3] != images.shape[:3]:
+            raise ValueError(
+                f"Expected a network that keeps height and width, {tuple(image_shape[:2])}. Received: outputs of "
+                f"{outputs.shape[1:3]}"
+            )
+        outputs = outputs.reshape(*pixels.shape[:2], -1)
+        for row, pixel in enumerate(changed, 1):
+            known = slice(None, pixel + 1)
+            if not np.allclose(outputs[row, known], outputs[0, known], rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise ValueError(
+                    "Expected a causal network, whose outputs at a pixel see only what precedes it in raster order, as "
+                    "`tfgen.layers.CausalConv2D` with mask='A' first and 'B' after it does. Received: a network whose outputs up to "
+                    f"pixel {pixel} change with the last channel of that pixel"
+                )
 
     def _averaged_pairs(self) -> list[tuple[Any, Any]]:
         return [(self.network, self.averaged_network)]
@@ -125,9 +157,14 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         """
         return self._log_probs(x, {"label": label}, batch_size)
 
+    def _extent(self, x: np.ndarray) -> tuple[int, ...]:
+        """Tells of examples that may be of any length how long they are, where it is not the model's own; images are not."""
+        del x
+        return ()
+
     def _log_probs(self, x: Any, conditions: dict[str, Any], batch_size: int) -> np.ndarray:
         array = np.asarray(x)
-        given = self._check_controls(conditions, len(np.atleast_1d(array)))
+        given = self._check_controls(conditions, len(np.atleast_1d(array)), *self._extent(array))
         array, names = self._as_batch(array, next(iter(given.values()), None)), tuple(given)
         function = self._compiled(
             "log_prob",
@@ -180,7 +217,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
         Args:
           images: (n, height, width, channels); what stands at missing pixels is ignored.
-          observed_mask: (n, height, width, channels), or any shape that broadcasts to it; true where a pixel is known.
+          observed_mask: (n, height, width, channels), or any shape that broadcasts to it; true, or above 0, where a pixel is known.
           seed: one integer for the call, or one per row, or None.
           label: conditional models only: one class for all rows, or one each.
           temperature: positive; below 1 draws likelier pixels.
@@ -196,20 +233,14 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     def _fill_in(self, images: Any, observed_mask: Any, seed: Any, given: dict[str, Any], batch_size: int) -> np.ndarray:
         array = np.asarray(images)
-        mask = np.asarray(observed_mask, bool)
-        try:
-            mask = np.broadcast_to(mask, array.shape)
-        except ValueError:
-            raise ValueError(
-                f"Expected `observed_mask` of a shape that broadcasts to that of `images`, {array.shape}. Received: {mask.shape}"
-            ) from None
-        controls = self._check_controls(given, len(np.atleast_1d(array)))
+        mask, extent = _check_mask(observed_mask, array.shape), self._extent(array)
+        controls = self._check_controls(given, len(np.atleast_1d(array)), *extent)
         conditions = {name: value for name, value in controls.items() if name != "temperature"}
         array = self._as_batch(np.where(mask, array, 0), next(iter(conditions.values()), None))
         seeds = random.as_row_seeds(seed, len(array))
         names = tuple(controls)
         function = self._compiled(
-            "complete:" + ",".join(names),
+            ":".join(["complete", ",".join(names), *map(str, extent)]),
             lambda x, m, s, *values: self._complete_rows(x, m, s, dict(zip(names, values, strict=True))),
         )
         return self._in_chunks(function, [array, mask.astype(np.float32), seeds, *controls.values()], batch_size)
@@ -246,3 +277,20 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
     def default_optimizer(self) -> keras.optimizers.Optimizer:
         return keras.optimizers.Adam(1e-3)
+
+
+def _check_mask(observed_mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a mask of a shape, true where something is known, or says why it is none."""
+    mask = np.asarray(observed_mask)
+    numbers = mask.dtype == bool or np.issubdtype(mask.dtype, np.number)
+    if not numbers or not np.isfinite(mask).all() or (mask < 0).any():
+        raise ValueError(
+            "Expected `observed_mask` to be true and false, or numbers that are above 0 where something is known and 0 elsewhere. "
+            f"Received: observed_mask={observed_mask!r}"
+        )
+    try:
+        return np.broadcast_to(mask > 0, shape)
+    except ValueError:
+        raise ValueError(
+            f"Expected `observed_mask` of a shape that broadcasts to that of `images`, {shape}. Received: {mask.shape}"
+        ) from None

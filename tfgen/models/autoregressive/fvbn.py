@@ -21,8 +21,9 @@ class FVBN(OrderedModel):
     """A fully visible belief network: `p(x[i] = 1 | x[<i]) = sigmoid(b[i] + sum{ W[i, j] x[j] : j < i })`.
 
     The mask that leaves W strictly lower triangular acts in the forward pass. With other likelihoods than Bernoulli each
-    of their parameters is such a linear function of the grey values before. The channels of a pixel are drawn in their
-    order. The loss is convex, so there is one best model, whatever the initial weights (they are zero).
+    of their parameters is such a linear function of the grey values before. In raster order the channels of a pixel are drawn
+    in their order; a random order mixes them too. With "bernoulli" and "categorical" the loss is convex: whatever the initial
+    weights (they are zero), training goes to the same least value.
 
     `complete` conditions a missing value on what precedes it in the order of drawing: in raster order all above and to the left,
     in a random order whatever came before by chance. What is drawn later cannot be taken into account.

@@ -79,14 +79,13 @@ class GatedPixelCNN(AutoregressiveModel):
         super().__init__(seed=seed, ema=ema, **kwargs)
         self._condition_on(num_classes)
         self.image_shape = configuration.check_image_shape(image_shape)
+        configuration.check_integers(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
         self.dilations, self.dropout = list(configuration.as_integers(dilations, "dilations")), dropout
         self.default_networks = ("network",) if network is None else ()
-        if blocks < 1 or not self.dilations:
-            raise ValueError(
-                f"Expected one block or more, and one dilation or more. Received: blocks={blocks}, dilations={dilations}"
-            )
+        if not self.dilations:
+            raise ValueError(f"Expected one dilation or more. Received: dilations={dilations}")
         channels = self.image_shape[-1]
         self.network = network or GatedPixelCNNNetwork(
             self.likelihood.num_outputs(channels),

@@ -23,7 +23,8 @@ class MADE(OrderedModel):
     With `num_masks` K above 1 the same weights serve K orders (and connectivities), and the model is their mixture:
     `log p(x) = logsumexp{ log p_k(x) : k = 1...K } - log K`, exact, at the cost of K passes. Training step t takes the masks
     `t mod K`, so its loss is that of one order, an upper bound of the mixture's on average. A sample's row seed draws its
-    order first, then its values in that order. `predict` shows the conditionals of the first order.
+    order first, then its values in that order. In raster order the channels of a pixel are drawn in their order; a random order
+    mixes them too. `predict` shows the conditionals of the first order.
 
     `complete` conditions a missing value on what precedes it in the order of drawing: in raster order all above and to the left,
     in a random order whatever came before by chance. What is drawn later cannot be taken into account. With several
@@ -78,6 +79,7 @@ class MADE(OrderedModel):
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
         self.image_shape = configuration.check_image_shape(image_shape)
+        configuration.check_integers(1, num_masks=num_masks)
         self.likelihood = get_likelihood(likelihood)
         self.hidden = list(configuration.as_integers(hidden, "hidden"))
         self.activation, self.direct = activation, direct

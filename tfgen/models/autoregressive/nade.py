@@ -22,7 +22,7 @@ class NADE(OrderedModel):
 
     `h[i] = sigmoid(c + sum{ W[:, j] x[j] : j < i })`: one value more adds one column to the sum, so all conditionals, and
     drawing an image, cost O(D H). Values other than binary enter as grey values in [0, 1], and the outputs are as many numbers
-    as the likelihood needs. The channels of a pixel are drawn in their order.
+    as the likelihood needs. In raster order the channels of a pixel are drawn in their order; a random order mixes them too.
 
     `complete` conditions a missing value on what precedes it in the order of drawing: in raster order all above and to the left,
     in a random order whatever came before by chance. What is drawn later cannot be taken into account.

@@ -76,6 +76,7 @@ class PixelRNN(AutoregressiveModel):
         super().__init__(seed=seed, ema=ema, **kwargs)
         self._condition_on(num_classes)
         self.image_shape = configuration.check_image_shape(image_shape)
+        configuration.check_integers(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
         self.likelihood = get_likelihood(likelihood)
         self.cell, self.filters, self.blocks, self.kernel_size = cell, filters, blocks, kernel_size
         self.default_networks = ("network",) if network is None else ()

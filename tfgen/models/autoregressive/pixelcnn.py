@@ -72,6 +72,8 @@ class PixelCNN(AutoregressiveModel):
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
         self.image_shape = configuration.check_image_shape(image_shape)
+        configuration.check_integers(1, filters=filters, kernel_size=kernel_size)
+        configuration.check_integers(0, blocks=blocks, head=head)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
         self.dilations, self.head = list(configuration.as_integers(dilations, "dilations")), head

@@ -93,13 +93,20 @@ class WaveNet(AutoregressiveModel):
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
         self._condition_on(num_classes)
-        if isinstance(likelihood, str) and likelihood not in _LIKELIHOODS:
-            raise ValueError(f"Expected `likelihood` to be one of {sorted(_LIKELIHOODS)}. Received: likelihood={likelihood!r}")
+        if not isinstance(likelihood, (Likelihood, dict)) and str(likelihood) not in _LIKELIHOODS:
+            raise ValueError(
+                f"Expected `likelihood` to be one of {sorted(_LIKELIHOODS)}, or a `tfgen.distributions.Likelihood` of waveforms. "
+                f"Received: likelihood={likelihood!r}"
+            )
         self.likelihood = _LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else get_likelihood(likelihood)
         self.length, self.local_channels, self.hop, self.sample_rate = length, local_channels, hop, sample_rate
         self.dilations = list(configuration.as_integers(dilations, "dilations"))
         self.blocks, self.filters, self.gated, self.skip = blocks, filters, gated, skip
-        self._check_arguments(length=length, hop=hop, blocks=blocks, filters=filters, skip=skip, sample_rate=sample_rate)
+        configuration.check_integers(
+            1, length=length, hop=hop, blocks=blocks, filters=filters, skip=skip, sample_rate=sample_rate
+        )
+        configuration.check_integers(0, gated=gated, local_channels=local_channels)
+        self._check_arguments()
         self.network = WaveNetNetwork(
             self.likelihood.num_outputs(1),
             codes=self.likelihood.levels if isinstance(self.likelihood, MuLawCategorical) else 0,
@@ -115,11 +122,8 @@ class WaveNet(AutoregressiveModel):
         self.averaged_network = self._average_of(self.network)
         self._finish((length, 1), ["loss", "nll", "bits_per_dim"])
 
-    def _check_arguments(self, **positive: Any) -> None:
-        """Refuses arguments out of range, each in one sentence."""
-        for name, value in positive.items():
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    def _check_arguments(self) -> None:
+        """Refuses arguments that do not go together, each in one sentence."""
         if self.likelihood.value_range != self.value_range:
             raise ValueError(
                 f"Expected a likelihood of waveforms in [-1, 1]: {', '.join(map(repr, _LIKELIHOODS))}, or an object of their "
@@ -130,11 +134,8 @@ class WaveNet(AutoregressiveModel):
                 "Expected `num_classes` or `local_channels`; classes beside features are further, constant channels. Received: "
                 f"num_classes={self.num_classes}, local_channels={self.local_channels}"
             )
-        if self.local_channels < 0 or self.length % self.hop:
-            raise ValueError(
-                f"Expected `local_channels` of at least 0 and a `hop` that divides `length`. Received: "
-                f"local_channels={self.local_channels}, hop={self.hop}, length={self.length}"
-            )
+        if self.length % self.hop:
+            raise ValueError(f"Expected a `hop` that divides `length`. Received: hop={self.hop}, length={self.length}")
 
     @property
     def receptive_field(self) -> int:
@@ -166,6 +167,17 @@ class WaveNet(AutoregressiveModel):
         super().check_data(x, y, name=name)
         if self.local_channels:
             self._check_features(y, "y")
+
+    def _extent(self, x: np.ndarray) -> tuple[int, ...]:
+        return (x.shape[1],) if x.ndim == 3 and x.shape[1] not in (0, self.length) else ()
+
+    def _as_batch(self, x: Any, label: Any = None) -> np.ndarray:
+        array = np.asarray(x)
+        (length,) = self._extent(array) or (self.length,)
+        data.check_images(array, shape=(length, 1), value_range=self.value_range, name="x")
+        if self.local_channels:
+            self._check_features(label, "features", length)
+        return array.astype(np.float32)
 
     def _check_controls(self, given: dict[str, Any], n: int, length: int | None = None) -> dict[str, np.ndarray]:
         features = given.pop("features", None)
@@ -204,15 +216,17 @@ class WaveNet(AutoregressiveModel):
 
     def _run(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
         vectors = stream.at_each_time(self._vectors(conditions), self.hop, tf.shape(x)[1])
+        x = self.likelihood.quantise(x)
         return network(x, training=training) if vectors is None else network(x, conditions=vectors, training=training)
 
     def log_prob(self, x: Any, label: Any = None, *, features: Any = None, batch_size: int = 32) -> np.ndarray:
-        """Computes the exact log-probability of each clip, `sum{ log p(x[t] | x[<t]) : t = 1...length }`.
+        """Computes the exact log-probability of each clip, `sum{ log p(x[t] | x[<t]) : t = 1...T }`.
 
         Args:
-          x: (n, length, 1) in [-1, 1]; with "mu_law" it is that of the codes, otherwise of the values rounded to 16 bits.
+          x: (n, time, 1) in [-1, 1], of any length; with "mu_law" it is the codes' log-probability, otherwise that of the values
+            rounded to 16 bits.
           label: conditional models only: one class for all clips, or one each.
-          features: (n, length / hop, local_channels), where the model has local conditions.
+          features: (n, time / hop, local_channels), rounded up, where the model has local conditions.
           batch_size: rows computed at once; it does not change the result.
 
         Returns:
@@ -234,7 +248,8 @@ class WaveNet(AutoregressiveModel):
     def _complete_rows(
         self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
     ) -> tf.Tensor:
-        return self._stream(seeds, controls, self.length, audio=images, observed=observed)
+        drawn = self._stream(seeds, controls, images.shape[1], audio=self.likelihood.quantise(images), observed=observed)
+        return tf.where(observed > 0, images, drawn)
 
     def _stream(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor], length: int, **known: tf.Tensor) -> tf.Tensor:
         # uniforms are keyed by their number, so a longer draw begins with the shorter one
@@ -297,16 +312,16 @@ class WaveNet(AutoregressiveModel):
         """Fills in the samples that are missing, each given all before it, observed or drawn; what follows is not heeded.
 
         Args:
-          images: waveforms (n, length, 1) in [-1, 1]; what stands at missing samples is ignored.
-          observed_mask: (n, length, 1), or any shape that broadcasts to it; true where a sample is known.
+          images: waveforms (n, time, 1) in [-1, 1], of any length; what stands at missing samples is ignored.
+          observed_mask: (n, time, 1), or any shape that broadcasts to it; true, or above 0, where a sample is known.
           seed: one integer for the call, or one per row, or None.
           label: conditional models only: one class for all rows, or one each.
           temperature: positive; below 1 draws likelier samples.
           batch_size: rows computed at once.
-          features: (n, length / hop, local_channels), where the model has local conditions.
+          features: (n, time / hop, local_channels), rounded up, where the model has local conditions.
 
         Returns:
-          audio: (n, length, 1) float32, equal to `images` where observed.
+          audio: (n, time, 1) float32, equal to `images` where observed.
 
         Raises:
           ValueError: wrong shape or range.
