@@ -233,7 +233,6 @@ CASES = [
             "terminate_on_nan": "Features have no part in it, and `wavenet-mu-law` keeps it.",
             "sizes": "Another length has another number of frames; `wavenet-mu-law` keeps it.",
             "own_networks": "Its queues are those of its one network, whose every size is an argument.",
-            "weights_of_rows": "There are no classes to weigh; `wavenet-logistic-mixture-classes` keeps it.",
         },
     ),
     Case(

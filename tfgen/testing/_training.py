@@ -236,11 +236,12 @@ def weights_of_rows(bench: Bench) -> None:
     largest = float(np.abs(full).max())
     close((one + other) / largest, 2.0 * full / largest, 1e-3, "the step must be linear in `sample_weight`")
     expect(np.abs(one - full).max() > 1e-3 * largest, "`sample_weight` changes nothing")
-    by_class = np.where(labels == 0, 3.0, np.where(labels == 1, 0.5, 1.0)).astype(np.float32)
-    close(
-        change(class_weight={0: 3.0, 1: 0.5}) / largest, change(sample_weight=by_class) / largest, 1e-5,
-        "`class_weight` against the same `sample_weight`",
-    )  # fmt: skip
+    if labels.ndim == 1:
+        by_class = np.where(labels == 0, 3.0, np.where(labels == 1, 0.5, 1.0)).astype(np.float32)
+        classes, same_rows = change(class_weight={0: 3.0, 1: 0.5}), change(sample_weight=by_class)
+        close(classes / largest, same_rows / largest, 1e-5, "`class_weight` against the same `sample_weight`")
+    else:
+        refuses(lambda: change(class_weight={0: 2.0}), "class_weight beside features")
     weighted = {"x": bench.dataset(bench.x, labels, weights, batch=ROWS), "batch_size": None}
     close(change(**weighted) / largest, one / largest, 1e-5, "a dataset with weights against arrays")
     wrong = {"too few": weights[1:], "NaN": weights * np.nan, "one column": weights[:, None]}
