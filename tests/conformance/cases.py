@@ -12,7 +12,7 @@ from tfgen.distributions import DiscretizedLogisticMixture, MuLawCategorical, No
 from tfgen.layers import CausalConv2D
 from tfgen.testing import Case
 
-__all__ = ["CASES", "VARIANTS", "is_slow"]
+__all__ = ["CASES", "FAMILIES", "OF_THE_FAMILY", "VARIANTS", "is_slow"]
 
 
 def pixelcnn(image_shape: tuple[int, int, int] = (6, 5, 1), **arguments: Any) -> tfgen.PixelCNN:
@@ -104,6 +104,9 @@ _COSTLY = (  # each traces all of a model again, or waits for three new processe
     *("mixed_bfloat16", "mixed_float16", "replicas", "jit_compile"),
     *("resume_in_new_process", "resume_after_kill", "order_of_data", "averages", "weights_of_rows", "no_retracing"),
 )
+# what a family does for all its models, in these numbers and on replicas: one case of each family, and the slow tests the others
+OF_THE_FAMILY = ("mixed_float16", "replicas", "jit_compile")
+FAMILIES = ("pixelcnn-binary", "vae-convolutional", "gan-non-saturating")
 VARIANTS = (
     "pixelcnn-256-colour",
     "gated-pixelcnn-class-conditional",
@@ -119,8 +122,8 @@ VARIANTS = (
 
 
 def is_slow(case: Case, line: str) -> bool:
-    """Tells whether a line is checked with the slow tests: a costly one, over a variant of a model that keeps it."""
-    return case.name in VARIANTS and line in _COSTLY
+    """Tells whether a line is checked with the slow tests: a costly one, over a variant of a model that keeps it, or of its family."""
+    return (case.name in VARIANTS and line in _COSTLY) or (case.name not in FAMILIES and line in OF_THE_FAMILY)
 
 
 _OWN_MASKS = "Its one layout of weights is the model; PixelCNN takes any causal network of a user's own."

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tfgen.testing import Case, check, lines_of
+import tfgen
+from tfgen.testing import LINES, Case, check, lines_of
 
-from .cases import CASES, VARIANTS, is_slow
+from .cases import CASES, FAMILIES, OF_THE_FAMILY, VARIANTS, is_slow
 
 
 def parameters(case: Case, line: str) -> Any:
@@ -22,8 +23,20 @@ def test_contract(case: Case, line: str) -> None:
     check(case, line)
 
 
+def kept(*, slow: bool, lines: set[str]) -> set[tuple[str, str]]:
+    """Pairs of a model, the first word of its cases, and a line that is checked with the slow tests, or without them."""
+    return {(c.name.split("-")[0], line) for c in CASES for line in lines & {*lines_of(c)} if is_slow(c, line) == slow}
+
+
 def test_what_is_left_to_the_slow_tests_another_case_of_the_same_model_keeps():
-    kept = {(c.name.split("-")[0], line) for c in CASES for line in lines_of(c) if not is_slow(c, line)}
-    slow = {(c.name.split("-")[0], line) for c in CASES for line in lines_of(c) if is_slow(c, line)}
-    assert slow and slow <= kept
+    lines = {*LINES} - {*OF_THE_FAMILY}
+    assert kept(slow=True, lines=lines) and kept(slow=True, lines=lines) <= kept(slow=False, lines=lines)
     assert set(VARIANTS) < {c.name for c in CASES}
+
+
+def test_what_families_do_for_all_their_models_one_case_of_each_keeps():
+    cases = [c for c in CASES if c.name in FAMILIES]
+    assert not any(is_slow(c, line) for c in cases for line in OF_THE_FAMILY)
+    assert all({*OF_THE_FAMILY} <= {*lines_of(c)} for c in cases)
+    bases = [tfgen.AutoregressiveModel, tfgen.LatentVariableModel, tfgen.AdversarialModel]
+    assert [[isinstance(c.build(), base) for base in bases].index(True) for c in cases] == [0, 1, 2]
