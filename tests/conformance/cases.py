@@ -100,9 +100,15 @@ def as_in(family: str, *lines: str) -> dict[str, str]:
     return {line: f"The variant has no part in it, and `{family}` keeps it." for line in (*NETWORKS, *TRAINING, *lines)}
 
 
-_COSTLY = (  # each traces all of a model again, or waits for three new processes
-    *("mixed_bfloat16", "mixed_float16", "replicas", "jit_compile"),
-    *("resume_in_new_process", "resume_after_kill", "order_of_data", "averages", "weights_of_rows", "no_retracing"),
+# each traces all of a model again, or waits for new processes
+_COSTLY = (
+    "mixed_bfloat16",
+    "resume_in_new_process",
+    "resume_after_kill",
+    "order_of_data",
+    "averages",
+    "weights_of_rows",
+    "no_retracing",
 )
 # what a family does for all its models, in these numbers and on replicas: one case of each family, and the slow tests the others
 OF_THE_FAMILY = ("mixed_float16", "replicas", "jit_compile")

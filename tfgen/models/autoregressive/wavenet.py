@@ -172,11 +172,10 @@ class WaveNet(AutoregressiveModel):
         return (x.shape[1],) if x.ndim == 3 and x.shape[1] not in (0, self.length) else ()
 
     def _as_batch(self, x: Any, label: Any = None) -> np.ndarray:
+        del label  # `_check_controls` has seen it, and features, with the length of these very clips
         array = np.asarray(x)
         (length,) = self._extent(array) or (self.length,)
         data.check_images(array, shape=(length, 1), value_range=self.value_range, name="x")
-        if self.local_channels:
-            self._check_features(label, "features", length)
         return array.astype(np.float32)
 
     def _check_controls(self, given: dict[str, Any], n: int, length: int | None = None) -> dict[str, np.ndarray]:
@@ -291,8 +290,8 @@ class WaveNet(AutoregressiveModel):
           ValueError: the number of rows is not fixed or contradictory, or a control is missing or makes no sense.
           TypeError: a seed is not an integer.
         """
-        if length is not None and (isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1):
-            raise ValueError(f"`length` must be a positive number of samples. Received: length={length!r}")
+        if length is not None:
+            configuration.check_integers(1, length=length)
         if n is None and features is not None and not np.ndim(seed):
             n = len(features)
         given = {"label": label, "temperature": temperature, "truncation": truncation, "features": features}
