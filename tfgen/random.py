@@ -7,6 +7,7 @@ every device. TensorFlow's own float generators do not: with one seed they draw 
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,8 @@ import tensorflow as tf
 
 __all__ = [
     "MAX_SEED",
+    "Purpose",
+    "Stream",
     "as_row_seeds",
     "byte_values",
     "fresh_seed",
@@ -26,6 +29,44 @@ __all__ = [
 ]
 
 MAX_SEED = 2**53 - 1  # the largest integer that JSON and JavaScript carry exactly
+
+
+class Stream(enum.IntEnum):
+    """Which draw from one row seed is meant: two draws of one row must not repeat each other's numbers.
+
+    The numbers are those that the zoo's samples hang on; two names share one where no model makes both draws.
+
+    Example:
+      >>> import tfgen
+      >>> int(tfgen.random.Stream.PIXELS)
+      1
+    """
+
+    LATENTS = 0
+    PIXELS = 1  # and the samples of a waveform
+    FEATURES = 1  # what a pinned pass of sound is conditional on
+    POSTERIOR = 2
+    ORDERING = 2  # a model with several orders has no posterior
+    INSTANCE_NOISE = 3  # on what a discriminator sees
+    PENALTY = 4  # where between real and generated a penalty looks
+    CORRUPTION = 5  # of inputs that are to be restored
+    DEQUANTISATION = 7
+
+
+class Purpose(enum.IntEnum):
+    """What row seeds are derived for, the first part after the model's seed in `row_keys`.
+
+    Example:
+      >>> import tfgen
+      >>> int(tfgen.random.Purpose.EVALUATION)
+      1
+    """
+
+    TRAINING = 0
+    EVALUATION = 1  # must not depend on how far training has come
+    ORDER = 2  # of the rows of arrays
+    PROBE = 3
+
 
 _GAMMA = 0x9E3779B97F4A7C15
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)

@@ -18,7 +18,6 @@ from tfgen.models.configuration import seed_generators
 __all__ = ["Prober", "is_loss_scaled", "uniform_loss"]
 
 _ROWS = 128  # of the images: enough for variances and ranks, about two steps' work
-_PROBE = 3  # keys the noise of a probe
 _SEED = 0  # of the samples
 _CLASSIFIERS = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
@@ -67,7 +66,7 @@ class Prober:
         return {name: value.numpy() for name, value in found.items()}
 
     def _on_replicas(self, images: tf.Tensor, conditions: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        seeds = random.row_keys(self.model.seed, _PROBE, tf.range(tf.shape(images)[0]))
+        seeds = random.row_keys(self.model.seed, random.Purpose.PROBE, tf.range(tf.shape(images)[0]))
         strategy = self.model.distribute_strategy
         if strategy.num_replicas_in_sync == 1:
             return self.model._probe(images, seeds, **conditions)

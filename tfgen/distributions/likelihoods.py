@@ -118,7 +118,7 @@ class Normal(Likelihood):
     def prepare(self, x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         if self.levels is None:
             return x
-        noise = random.uniform(seeds, x.shape[1:], stream=7)
+        noise = random.uniform(seeds, x.shape[1:], stream=random.Stream.DEQUANTISATION)
         return (tf.round(x * (self.levels - 1)) + noise) / self.levels
 
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

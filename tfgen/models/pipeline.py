@@ -201,7 +201,9 @@ def _array_batches(model: Any, triple: Triple, batch_size: int, shuffle: bool, r
     def one_epoch(epoch: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
         rows = tf.range(len(x), dtype=tf.int64)
         if shuffle:
-            rows = tf.random.experimental.stateless_shuffle(rows, tf.stack([random.row_keys(model.seed, 2), epoch]))
+            rows = tf.random.experimental.stateless_shuffle(
+                rows, tf.stack([random.row_keys(model.seed, random.Purpose.ORDER), epoch])
+            )
         return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size).skip(skip)
 
     if not resume:
