@@ -7,11 +7,41 @@ A likelihood turns `num_parameters` numbers per colour value into a distribution
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
-__all__ = ["Likelihood", "draw_category"]
+__all__ = ["Configured", "Likelihood", "draw_category"]
+
+
+class Configured:
+    """What is wholly said by the arguments of its constructor: two of one class and of equal arguments are equal."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments.
+
+        Returns:
+          config: by name.
+        """
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuilds the object.
+
+        Args:
+          config: what `get_config` returned.
+
+        Returns:
+          twin: an equal object.
+        """
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(self.get_config().items()))))
 
 
 def draw_category(logits: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | float) -> tf.Tensor:
@@ -31,7 +61,7 @@ def draw_category(logits: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor | floa
     return tf.reduce_sum(tf.cast(cumulative[..., :-1] <= u[..., None], tf.int32), -1)
 
 
-class Likelihood(abc.ABC):
+class Likelihood(Configured, abc.ABC):
     """What every likelihood of colour values offers.
 
     `num_parameters` network outputs describe one value; `levels` is the number of values a pixel can take; `discrete` says
@@ -150,18 +180,3 @@ class Likelihood(abc.ABC):
         """
         del seeds
         return x
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Likelihood:
-        """Rebuilds the likelihood from what `get_config` returned."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash((type(self), tuple(sorted(self.get_config().items()))))
