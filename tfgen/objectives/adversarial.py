@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import keras
 import tensorflow as tf
+
+from tfgen import checks
 
 __all__ = ["AdversarialObjective", "get_objective", "non_saturating", "saturating"]
 
 
+@keras.saving.register_keras_serializable("tfgen")
 @dataclass(frozen=True)
 class AdversarialObjective:
     """What each player of a game descends, one value per example.
 
+    One of your own is saved with a model if its functions are registered with Keras.
+
     Args:
       name: what recipes and configs call it.
-      generator: from the discriminator's logits of generated images, (batch,), to losses, (batch,).
+      generator: from the discriminator's logits of generated images, (batch,), to losses, (batch,); of a `relative` game from
+        the logits of generated images and of real ones.
       discriminator: from the logits of real images and of generated ones, (batch,) each, to losses, (batch,).
+      relative: whether the generator's loss asks for the logits of real images too.
+      settings: the numbers that `get_objective` was given beside the name.
+      metrics: what training reports of the game besides, by name: from the logits of real images and of generated ones, (batch,)
+        each, to values, (batch,).
 
     Example:
       >>> import tensorflow as tf, tfgen
@@ -27,16 +41,56 @@ class AdversarialObjective:
     """
 
     name: str
-    generator: Callable[[tf.Tensor], tf.Tensor]
+    generator: Callable[..., tf.Tensor]
     discriminator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    relative: bool = False
+    settings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    metrics: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = field(default_factory=dict, hash=False)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the name and the settings; of a game that `get_objective` does not know its functions too.
+
+        Returns:
+          config: of plain values.
+        """
+        config: dict[str, Any] = {"name": self.name, "settings": dict(self.settings)}
+        if self.name in _GAMES and self == _game(self.name, self.settings):
+            return config
+        serialise = keras.saving.serialize_keras_object
+        return {
+            **config,
+            "relative": self.relative,
+            "generator": serialise(self.generator),
+            "discriminator": serialise(self.discriminator),
+            "metrics": {name: serialise(metric) for name, metric in self.metrics.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AdversarialObjective:
+        """Rebuilds the pair.
+
+        Args:
+          config: what `get_config` returned.
+
+        Returns:
+          objective: an equal pair.
+        """
+        if "generator" not in config:
+            return _game(config["name"], config["settings"])
+        restore = keras.saving.deserialize_keras_object
+        functions = {player: restore(config[player]) for player in ("generator", "discriminator")}
+        return cls(**{**config, **functions, "metrics": {name: restore(each) for name, each in config["metrics"].items()}})
 
 
-def cross_entropy_discriminator(real_logits: tf.Tensor, generated_logits: tf.Tensor) -> tf.Tensor:
+def cross_entropy_discriminator(real_logits: tf.Tensor, generated_logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
     """Computes the discriminator's loss of the original game, `-log D(x) - log(1 - D(G(z)))`, with `D = sigmoid(logit)`.
+
+    With one-sided label smoothing s real images are labelled 1 - s: `-(1 - s) log D(x) - s log(1 - D(x)) - log(1 - D(G(z)))`.
 
     Args:
       real_logits: (batch,) logits of real images.
       generated_logits: (batch,) logits of generated images.
+      smoothing: s, in [0, 0.5].
 
     Returns:
       losses: (batch,) nats; `2 log 2` where the discriminator cannot tell.
@@ -47,10 +101,14 @@ def cross_entropy_discriminator(real_logits: tf.Tensor, generated_logits: tf.Ten
       >>> round(float(cross_entropy_discriminator(tf.zeros(1), tf.zeros(1))[0]), 4)
       1.3863
 
-    Reference: Goodfellow et al., 2014, Generative adversarial nets, arXiv 1406.2661, equation 1.
+    Reference: Goodfellow et al., 2014, Generative adversarial nets, arXiv 1406.2661, equation 1; Salimans et al., 2016,
+      Improved techniques for training GANs, arXiv 1606.03498, section 3.4 (smoothing).
     """
     # -log sigmoid(a) = softplus(-a), -log(1 - sigmoid(b)) = softplus(b)
-    return tf.math.softplus(-real_logits) + tf.math.softplus(generated_logits)
+    on_real = tf.math.softplus(-real_logits)
+    if smoothing:
+        on_real = (1.0 - smoothing) * on_real + smoothing * tf.math.softplus(real_logits)
+    return on_real + tf.math.softplus(generated_logits)
 
 
 def non_saturating(generated_logits: tf.Tensor) -> tf.Tensor:
@@ -93,32 +151,74 @@ def saturating(generated_logits: tf.Tensor) -> tf.Tensor:
     return -tf.math.softplus(generated_logits)
 
 
-_OBJECTIVES = {
-    objective.name: objective
-    for objective in (
-        AdversarialObjective("non_saturating", non_saturating, cross_entropy_discriminator),
-        AdversarialObjective("saturating", saturating, cross_entropy_discriminator),
-    )
+@dataclass(frozen=True)
+class _Game:
+    """A pair of losses before its settings, and the check of each setting; a loss takes those that it has arguments for."""
+
+    generator: Callable[..., tf.Tensor]
+    discriminator: Callable[..., tf.Tensor]
+    settings: dict[str, Callable[[Any, str], float]] = field(default_factory=dict)
+    relative: bool = False
+    metrics: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _WithSettings:
+    """A loss with its settings; unlike a `functools.partial` it equals another of the same settings."""
+
+    function: Callable[..., tf.Tensor]
+    settings: tuple[tuple[str, float], ...]
+
+    def __call__(self, *logits: tf.Tensor) -> tf.Tensor:
+        return self.function(*logits, **dict(self.settings))
+
+
+_SMOOTHING = {"smoothing": functools.partial(checks.number, least=0, most=0.5)}
+_GAMES = {
+    "non_saturating": _Game(non_saturating, cross_entropy_discriminator, _SMOOTHING),
+    "saturating": _Game(saturating, cross_entropy_discriminator, _SMOOTHING),
 }
 
 
-def get_objective(name: str) -> AdversarialObjective:
+def _game(name: str, settings: Mapping[str, Any]) -> AdversarialObjective:
+    game = _GAMES[name]
+    unknown = sorted(set(settings) - set(game.settings))
+    if unknown:
+        raise ValueError(f"Expected the settings of {name!r} to be among {sorted(game.settings)}. Received: {unknown}")
+    given = {each: game.settings[each](value, each) for each, value in settings.items()}
+
+    def bound(loss: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+        own = tuple((each, value) for each, value in sorted(given.items()) if each in inspect.signature(loss).parameters)
+        return _WithSettings(loss, own) if own else loss
+
+    return AdversarialObjective(name, bound(game.generator), bound(game.discriminator), game.relative, given, game.metrics)
+
+
+def get_objective(identifier: str | AdversarialObjective | dict[str, Any], **settings: float) -> AdversarialObjective:
     """Finds a game's pair of objectives by its name.
 
     Args:
-      name: "non_saturating" or "saturating".
+      identifier: "non_saturating" or "saturating", an `AdversarialObjective`, or its serialised form.
+      **settings: numbers of the named game: `smoothing` (of both, in [0, 0.5]): real images are labelled so much below 1.
 
     Returns:
       objective: the pair.
 
     Raises:
-      ValueError: the name is unknown.
+      ValueError: the name or a setting is unknown, a setting is out of range, or settings meet anything but a name.
 
     Example:
       >>> import tfgen
-      >>> tfgen.objectives.get_objective("saturating").name
-      'saturating'
+      >>> tfgen.objectives.get_objective("saturating", smoothing=0.1).settings
+      {'smoothing': 0.1}
     """
-    if not isinstance(name, str) or name not in _OBJECTIVES:
-        raise ValueError(f"Expected `objective` to be one of {sorted(_OBJECTIVES)}. Received: objective={name!r}")
-    return _OBJECTIVES[name]
+    found = keras.saving.deserialize_keras_object(identifier) if isinstance(identifier, dict) else identifier
+    if isinstance(found, AdversarialObjective):
+        if settings:
+            raise ValueError(f"Expected settings beside a game's name only. Received: objective={found.name!r}, {settings}")
+        return found
+    if not isinstance(found, str) or found not in _GAMES:
+        raise ValueError(
+            f"Expected `objective` to be one of {sorted(_GAMES)} or an AdversarialObjective. Received: objective={identifier!r}"
+        )
+    return _game(found, settings)
