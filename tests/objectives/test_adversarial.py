@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -94,14 +96,84 @@ def test_the_zero_sum_game_sums_to_zero():
     np.testing.assert_allclose(saturating(logits), -on_generated_images, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["non_saturating", "saturating"])
+def test_smoothed_real_labels_by_hand(name):
+    game = get_objective(name, smoothing=0.2)
+    real, generated = tf.constant([math.log(3.0)]), tf.constant([0.0])  # D gives them 3/4 and 1/2
+    expected = -0.8 * math.log(3 / 4) - 0.2 * math.log(1 / 4) + math.log(2)
+    assert float(game.discriminator(real, generated)[0]) == pytest.approx(expected, rel=1e-5)
+    # one-sided: the generator's loss, and the discriminator's of generated images, are as they were
+    plain, sure = get_objective(name), tf.constant([1e4])
+    np.testing.assert_array_equal(game.generator(EXTREMES), plain.generator(EXTREMES))
+    np.testing.assert_allclose(
+        game.discriminator(sure, EXTREMES) - game.discriminator(sure, sure * 0.0),
+        plain.discriminator(sure, EXTREMES) - math.log(2.0),
+        atol=2e-3,
+    )
+    assert np.isfinite(game.discriminator(EXTREMES, EXTREMES)).all()
+    # the discriminator is best off where it gives real images just their label
+    assert slope(lambda logits: game.discriminator(logits, tf.zeros(1)), tf.constant([math.log(4.0)])) == pytest.approx(
+        0.0, abs=1e-6
+    )
+
+
+def test_no_smoothing_keeps_every_bit():
+    game, plain = get_objective("saturating", smoothing=0.0), get_objective("saturating")
+    logits = tf.constant(LOGITS, tf.float32)
+    np.testing.assert_array_equal(game.discriminator(logits, logits), plain.discriminator(logits, logits))
+
+
 def test_games_are_found_by_name():
     game = get_objective("saturating")
     assert isinstance(game, AdversarialObjective)
     assert (game.name, game.generator, game.discriminator) == ("saturating", saturating, cross_entropy_discriminator)
+    assert (game.relative, game.settings, game.metrics) == (False, {}, {})
     assert get_objective("non_saturating").generator is non_saturating
+    assert get_objective(game) is game
+
+
+@pytest.mark.parametrize("settings", [{}, {"smoothing": 0.1}])
+@pytest.mark.parametrize("name", ["non_saturating", "saturating"])
+def test_games_are_made_again_from_their_config(name, settings):
+    game = get_objective(name, **settings)
+    assert game.get_config() == {"name": name, "settings": settings}
+    twin = get_objective(keras.saving.serialize_keras_object(game))
+    assert twin == game == copy.deepcopy(game) and hash(twin) == hash(game)
+    assert game != get_objective(name, smoothing=0.3)
+
+
+@keras.saving.register_keras_serializable("tests")
+def margin(generated_logits, real_logits):
+    return tf.nn.softplus(real_logits - generated_logits)
+
+
+@keras.saving.register_keras_serializable("tests")
+def other_margin(real_logits, generated_logits):
+    return tf.nn.softplus(generated_logits - real_logits)
+
+
+def test_a_game_of_ones_own_is_made_again_from_registered_functions():
+    game = AdversarialObjective("margin", margin, other_margin, relative=True, metrics={"gap": other_margin})
+    twin = get_objective(keras.saving.serialize_keras_object(game))
+    assert twin == game and twin.relative and twin.metrics["gap"] is other_margin
+    named_alike = AdversarialObjective("saturating", margin, other_margin)  # a known name over other functions
+    assert get_objective(keras.saving.serialize_keras_object(named_alike)) == named_alike != get_objective("saturating")
 
 
 @pytest.mark.parametrize("name", ["wasserstein_", "", None, 3, ["saturating"]])
 def test_an_unknown_game_is_named(name):
     with pytest.raises(ValueError, match=r"one of \['non_saturating', 'saturating'.*Received: objective="):
         get_objective(name)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "settings", "sentence"),
+    [
+        ("saturating", {"a": 1.0}, r"settings of 'saturating' to be among \['smoothing'\]. Received: \['a'\]"),
+        ("saturating", {"smoothing": 0.6}, r"`smoothing` must be a number in \[0, 0.5\]. Received: smoothing=0.6"),
+        (get_objective("saturating"), {"smoothing": 0.1}, "Expected settings beside a game's name only"),
+    ],
+)
+def test_wrong_settings_are_named(identifier, settings, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        get_objective(identifier, **settings)

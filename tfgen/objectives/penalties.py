@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgen import checks
 from tfgen.objectives.settings import Settings
 
-__all__ = ["GradientPenalty", "Penalty", "R1", "WeightClipping"]
+__all__ = ["R1", "GradientPenalty", "Penalty", "WeightClipping"]
 
 
 class Penalty(Settings, abc.ABC):
@@ -33,7 +33,7 @@ class Penalty(Settings, abc.ABC):
 
     @abc.abstractmethod
     def rows(
-        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None = None
+        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None
     ) -> tf.Tensor:
         """Computes the penalty of each row, before its weight; an outer tape can differentiate it by the critic's weights.
 
@@ -62,7 +62,7 @@ def _squared_slopes(critic: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         scores = critic(images)
-    slopes = tf.cast(tape.gradient(scores, images), tf.float32)
+    slopes: Any = tape.gradient(scores, images)
     return tf.reduce_sum(slopes**2, axis=list(range(1, len(slopes.shape))))
 
 
@@ -99,7 +99,7 @@ class GradientPenalty(Penalty):
         checks.one_of(self.one_sided, "one_sided", (False, True))
 
     def rows(
-        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None = None
+        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None
     ) -> tf.Tensor:
         if u is None:
             raise ValueError(
@@ -133,7 +133,7 @@ class R1(Penalty):
       >>> import tensorflow as tf
       >>> from tfgen.objectives import R1
       >>> image = tf.ones((1, 2, 2, 1))
-      >>> R1().rows(lambda x: tf.reduce_sum(x, [1, 2, 3]), image, image).numpy().tolist()
+      >>> R1().rows(lambda x: tf.reduce_sum(x, [1, 2, 3]), image, image, None).numpy().tolist()
       [4.0]
 
     Reference: Mescheder, Geiger, Nowozin, 2018, Which training methods for GANs do actually converge?, arXiv 1801.04406,
@@ -144,7 +144,7 @@ class R1(Penalty):
     every: int = 1
 
     def rows(
-        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None = None
+        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None
     ) -> tf.Tensor:
         del generated, u
         return _squared_slopes(critic, tf.cast(real, tf.float32))
@@ -180,7 +180,7 @@ class WeightClipping(Penalty):
         self._hold(bound=checks.number(self.bound, "bound", above=0))
 
     def rows(
-        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None = None
+        self, critic: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, generated: tf.Tensor, u: tf.Tensor | None
     ) -> tf.Tensor:
         del critic, generated, u
         return tf.zeros(tf.shape(real)[:1])
