@@ -12,14 +12,14 @@ import tensorflow as tf
 from tfgen.objectives import ClassHead
 
 HEAD = ClassHead(2, weight=0.1)
-REAL = tf.constant([[0.0, math.log(3.0)], [0.0, 0.0]])  # the second class has probability 3/4, 1/2
+REAL = tf.constant([[0.0, math.log(3.0)], [math.log(2.0), 0.0]])  # the second class has probability 3/4, 1/3
 GENERATED = tf.constant([[math.log(4.0), 0.0], [0.0, math.log(9.0)]])  # the second class has probability 1/5, 9/10
 TARGET, CONDITION = tf.constant([1, 0]), tf.constant([1, 1], tf.int64)
 
 
 def test_the_discriminator_pays_for_both_and_the_generator_for_its_own() -> None:
     own = [math.log(5.0), math.log(10.0 / 9.0)]
-    both = [math.log(4.0 / 3.0) + own[0], math.log(2.0) + own[1]]
+    both = [math.log(4.0 / 3.0) + own[0], math.log(3.0 / 2.0) + own[1]]
     np.testing.assert_allclose(HEAD.losses("discriminator", REAL, GENERATED, TARGET, CONDITION, None), both, rtol=1e-5)
     np.testing.assert_allclose(HEAD.losses("generator", None, GENERATED, None, CONDITION, None), own, rtol=1e-5)
 
