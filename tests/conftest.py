@@ -14,6 +14,8 @@ from tfgen.testing import two_devices
 
 two_devices()  # before any operation runs: TensorFlow fixes its devices at the first one
 
+pytest_plugins = ("tests.ledger",)
+
 # Tracing makes millions of objects that live as long as the model they belong to: looking through all of them, and through what
 # was imported, every few hundred objects takes some per cent of the time.
 gc.freeze()
