@@ -12,7 +12,7 @@ from tests.house import ROOT
 SETTINGS = """
 [tool.pytest.ini_options]
 testpaths = ["small"]
-addopts = "-q -p no:cacheprovider --dist load --no-loadscope-reorder"
+addopts = "-q -p no:cacheprovider --dist loadscope --no-loadscope-reorder"
 markers = ["slow: takes minutes"]
 """
 
@@ -21,7 +21,7 @@ def write_tests(folder: Path, **files: str) -> None:
     """Writes test files into a tree of their own."""
     (folder / "small").mkdir()
     (folder / "pyproject.toml").write_text(SETTINGS)
-    (folder / "small" / "conftest.py").write_text('pytest_plugins = ("tests.ledger",)\n')
+    (folder / "small" / "conftest.py").write_text('pytest_plugins = ("tests.ledger", "tests.groups")\n')
     for name, text in files.items():
         (folder / "small" / f"{name}.py").write_text(text)
 
