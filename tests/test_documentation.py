@@ -19,6 +19,8 @@ from tfgen.zoo import scoreboard
 README = (ROOT / "README.md").read_text()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 WITH_EXAMPLES = [source.module for source in sources("tfgen") if ">>> " in source.text]
+# the examples of one module share nothing with those of another
+EXAMPLES = [pytest.param(name, id=name, marks=pytest.mark.group(f"examples of {name}")) for name in WITH_EXAMPLES]
 
 # Runs the blocks one after another in one namespace, and says which one failed.
 RUNNER = """
@@ -113,7 +115,7 @@ def test_names_in_the_readme_exist():
     assert missing == []
 
 
-@pytest.mark.parametrize("name", WITH_EXAMPLES)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)  # an example that writes files leaves none in the tree
     module = importlib.import_module(name)
