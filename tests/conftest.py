@@ -14,7 +14,7 @@ from tfgen.testing import two_devices
 
 two_devices()  # before any operation runs: TensorFlow fixes its devices at the first one
 
-pytest_plugins = ("tests.ledger", "tests.groups")  # what runs together, in what order
+pytest_plugins = ("tests.ledger", "tests.groups", "tests.rota")  # what runs together, in what order, and which slow tests
 
 # Tracing makes millions of objects that live as long as the model they belong to: looking through all of them, and through what
 # was imported, every few hundred objects takes some per cent of the time.

@@ -21,7 +21,7 @@ def write_tests(folder: Path, **files: str) -> None:
     """Writes test files into a tree of their own."""
     (folder / "small").mkdir()
     (folder / "pyproject.toml").write_text(SETTINGS)
-    (folder / "small" / "conftest.py").write_text('pytest_plugins = ("tests.ledger", "tests.groups")\n')
+    (folder / "small" / "conftest.py").write_text('pytest_plugins = ("tests.ledger", "tests.groups", "tests.rota")\n')
     for name, text in files.items():
         (folder / "small" / f"{name}.py").write_text(text)
 
