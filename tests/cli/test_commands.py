@@ -198,7 +198,7 @@ def test_evaluate_measures_a_file_of_samples(folder: Path, capsys: Captured):
     assert "features: classifier-fashion-mnist, sha256 " in shown
     assert [line.split()[0] for line in shown.splitlines() if "estimate" in line] == ["frechet_distance", "coverage"]
     assert (folder / "deep" / "near.png").read_bytes().startswith(b"\x89PNG")
-    assert "Expected --metrics among frechet_distance" in _refused(capsys, "evaluate", "samples.npy", "--metrics", "nll")
+    assert "Expected `metrics` among frechet_distance" in _refused(capsys, "evaluate", "samples.npy", "--metrics", "nll")
     assert "which is not there" in _refused(capsys, "evaluate", "none.npy")
     (folder / "bad.npy").write_text("x")
     assert "Expected a .npy file of numbers" in _refused(capsys, "evaluate", "bad.npy")

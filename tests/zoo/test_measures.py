@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tfgen
 from tfgen import data, random, zoo
 from tfgen.data.binary import FIXED_SHA256
-from tfgen.zoo.measures import measure
+from tfgen.zoo import measures
+from tfgen.zoo.measures import MEASURES, measure
+from tfgen.zoo.numbers import make_number
+from tfgen.zoo.run import Run
+from tfgen.zoo.table import Measure
 
 Trained = dict[str, tuple[Path, Any]]
 
@@ -83,6 +88,54 @@ def test_every_family_has_its_numbers(trained: Trained):
         assert all(len(number["value"]) == 6 for number in metrics if number["kind"] == "pinned")
 
 
+SMALL: dict[str, Any] = {"filters": 2, "blocks": 1}
+COMPARED = ["frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "data_copying"]
+SOUND: dict[str, Any] = {"dilations": (1, 2), "blocks": 1, "filters": 2, "skip": 2}
+
+
+@pytest.mark.parametrize(
+    ("build", "known"),
+    [
+        (lambda: tfgen.PixelCNN((28, 28, 1), **SMALL), ["nll", "bits_per_dim", *COMPARED]),
+        (
+            lambda: tfgen.GatedPixelCNN((28, 28, 1), num_classes=2, **SMALL),
+            ["nll", "bits_per_dim", *COMPARED, "class_accuracy", "intra_class_frechet_distance", "class_similarity"],
+        ),
+        # a density has no bits: they would depend on the unit of the data
+        (
+            lambda: tfgen.PixelCNN((4, 4, 1), likelihood=tfgen.distributions.Normal(None), **SMALL),
+            ["nll"],
+        ),
+        (
+            lambda: tfgen.VAE((4, 4, 1), latent_dim=2, network="mlp", width=4, likelihood=tfgen.distributions.Normal(None)),
+            ["elbo", "log_prob_bound"],
+        ),
+        (lambda: tfgen.GAN((28, 28, 1), latent_dim=2, width=4), ["sample_mean", "sample_std", *COMPARED]),
+        (
+            lambda: tfgen.WaveNet(20, **SOUND, local_channels=2, hop=4),
+            ["nll", "bits_per_dim", "nll_per_sample", "marginal_entropy", "order_1_nll"],
+        ),
+    ],
+)
+def test_the_rows_that_apply_are_those_that_a_model_has_an_answer_to(build: Callable[[], Any], known: list[str]):
+    run = Run(build(), protocol=zoo.Protocol(data="a set that is nowhere"))  # which no row needs to say whether it applies
+    assert [name for row in MEASURES if row.applies(run) for name in row.names] == known
+
+
+def test_a_new_measure_is_one_row(trained: Trained, monkeypatch: pytest.MonkeyPatch):
+    row = Measure(
+        ("least",),
+        lambda run: run.model.value_range == (0.0, 1.0),
+        lambda run: iter([make_number("least", float(run.reference.images.min()), "value", "exact", "of all values", n=40)]),
+    )
+    monkeypatch.setattr(measures, "MEASURES", (row, *MEASURES))
+    folder, _ = trained["latent"]
+    names = [number["metric"] for number in measure(zoo.load(folder), zoo.read_recipe(folder).protocol())]
+    assert names[:2] == ["least", "elbo"]
+    (number,) = measure(zoo.load(folder), zoo.read_recipe(folder).protocol(), metrics=["least"])
+    assert (number["value"], number["tolerance"]) == (0.0, 1e-3) and number["hardware"]
+
+
 def test_a_protocol_reads_the_scoreboards_images():
     protocol = zoo.Protocol(data="fashion_mnist_small", split="test", view="binarized")
     images, sha256 = protocol.read()
@@ -94,6 +147,8 @@ def test_a_protocol_reads_the_scoreboards_images():
     grey, sha256 = protocol.changed(view="8bit").read()
     assert hashlib.sha256(data.arrays("fashion_mnist_small", "test")[0].tobytes()).hexdigest() == sha256
     assert grey.max() == 1.0
+    points, sha256 = zoo.Protocol(data="ring").read()
+    assert points.min() < -0.9 and hashlib.sha256(data.arrays("ring", "test")[0].tobytes()).hexdigest() == sha256
 
 
 def test_pinned_numbers_tell_models_apart(trained: Trained):

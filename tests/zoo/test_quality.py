@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from tfgen import data, metrics, random, zoo
 from tfgen.zoo import Protocol
 from tfgen.zoo.frames import frame_images, measure_frames
-from tfgen.zoo.quality import COPYING, DISTANCES, Quality
+from tfgen.zoo.quality import SAMPLE_MEASURES, Quality, shape_of_samples
+from tfgen.zoo.reference import Reference
+from tfgen.zoo.table import compute_measures
 
 Trained = dict[str, tuple[Path, Any]]
 
@@ -31,6 +34,17 @@ def with_classes(images: Any) -> Any:
 
 
 EXTRACTOR = metrics.Extractor(pixels, name="pixels")
+DISTANCES = ["frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage"]
+
+
+def quality_of(samples: Any, protocol: Protocol = PROTOCOL, **options: Any) -> Quality:
+    """Samples beside the data of a protocol, in the space of `EXTRACTOR`."""
+    return Quality(Reference(protocol, **{"extractor": EXTRACTOR, **options}), samples=samples)
+
+
+def names_of(quality: Quality) -> list[str]:
+    """What can be measured of them."""
+    return [name for row in SAMPLE_MEASURES if row.applies(quality) for name in row.names]
 
 
 class Drawing:
@@ -55,8 +69,8 @@ class Conditional(Drawing):
 
 
 def test_distances_are_those_of_the_samples_features():
-    numbers = {number["metric"]: number for number in Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).distances()}
-    assert tuple(numbers) == DISTANCES
+    numbers = {number["metric"]: number for number in quality_of(Drawing()).distances()}
+    assert list(numbers) == DISTANCES
     drawn = EXTRACTOR.features(Drawing().sample(seed=random.row_seeds(5, 300)))
     real = EXTRACTOR.features(data.arrays("fashion_mnist_small", "test")[0])
     assert numbers["frechet_distance"]["value"] == pytest.approx(metrics.frechet_distance(real, drawn), rel=1e-5)
@@ -70,7 +84,7 @@ def test_distances_are_those_of_the_samples_features():
 
 
 def test_every_number_says_how_it_was_computed():
-    for number in Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).distances():
+    for number in quality_of(Drawing()).distances():
         assert (number["n"], number["seed"], number["split"]) == (300, 5, "fashion_mnist_small test, 8bit")
         assert number["extractor"] == EXTRACTOR.describe()
         assert "model.sample(300, seed=5), against all 500 images of the split" in number["protocol"]
@@ -86,10 +100,9 @@ def test_samples_are_drawn_and_data_is_read_once():
             return super().sample(seed=seed)
 
     told: list[tuple[str, int, int]] = []
-    quality = Quality(PROTOCOL, samples=Counting(), extractor=EXTRACTOR, progress=lambda *where: told.append(where))
-    assert quality.names() == [DISTANCES, COPYING]
-    for group in quality.names():
-        list(quality.compute(group))
+    quality = quality_of(Counting(), progress=lambda *where: told.append(where))
+    numbers = compute_measures(SAMPLE_MEASURES, quality)
+    assert [number["metric"] for number in numbers] == names_of(quality) == [*DISTANCES, "data_copying"]
     assert calls == [250, 50]
     assert sorted(where for where in told if where[1] == where[2]) == [
         ("distances", 1, 1),
@@ -101,31 +114,34 @@ def test_samples_are_drawn_and_data_is_read_once():
 
 
 def test_copies_of_training_images_are_found_out():
-    (copied,) = Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR).copying()
+    (copied,) = quality_of(Drawing()).copying()
     held_out = data.arrays("fashion_mnist_small", "test")[0]
-    (fresh,) = Quality(PROTOCOL, samples=held_out[250:], extractor=EXTRACTOR).copying()
+    (fresh,) = quality_of(held_out[250:]).copying()
     assert copied["value"] < -4 < abs(fresh["value"]) + fresh["value"] < 4
+
+
+class ThreeClasses(Protocol):
+    """A protocol whose data has three classes."""
+
+    def read(self) -> tuple[np.ndarray, str]:
+        images, sha256 = super().read()
+        return images[super().labels() < 3], sha256
+
+    def labels(self) -> np.ndarray:
+        labels = super().labels()
+        return labels[labels < 3]
 
 
 def test_conditional_samples_are_judged_by_class():
     extractor = metrics.Extractor(with_classes, name="three logits", has_classes=True)
-    protocol = PROTOCOL.changed(n=150, split="train[:1500]")
-    quality = Quality(protocol, samples=Conditional(), extractor=extractor)
-    assert len(quality.names()) == 3
-    np.testing.assert_array_equal(quality.labels[:5], [0, 1, 2, 0, 1])
-    images, labels = data.arrays("fashion_mnist_small", "train[:1500]")
-    few = labels < 3
-    quality.__dict__["reference"] = (images[few].astype(np.float32) / 255, "0" * 64)
-    original = data.arrays
-    try:
-        data.arrays = lambda name, split: (
-            (original(name, split)[0], labels[few]) if split == "train[:1500]" else original(name, split)
-        )
-        accuracy, distance, similarity = quality.conditional()
-    finally:
-        data.arrays = original
+    protocol = ThreeClasses(data="fashion_mnist_small", split="train[:1500]", n=150, seed=5)
+    quality = quality_of(Conditional(), protocol, extractor=extractor)
+    assert names_of(quality)[-3:] == ["class_accuracy", "intra_class_frechet_distance", "class_similarity"]
+    np.testing.assert_array_equal(np.asarray(quality.labels)[:5], [0, 1, 2, 0, 1])
+    accuracy, distance, similarity = quality.conditional()
     guessed = extractor.probabilities(quality.samples).argmax(1)
     assert accuracy["value"] == pytest.approx((guessed == quality.labels).mean())
+    images, labels = data.arrays("fashion_mnist_small", "train[:1500]")
     per_class = [
         metrics.frechet_distance(
             extractor.features(images[labels == number]), extractor.features(quality.samples[quality.labels == number])
@@ -139,15 +155,15 @@ def test_conditional_samples_are_judged_by_class():
 
 def test_classes_need_an_extractor_with_classes():
     with pytest.raises(ValueError, match=r"Expected an extractor with classes.*Received: 'pixels'"):
-        list(Quality(PROTOCOL, samples=Conditional(), extractor=EXTRACTOR).conditional())
+        list(quality_of(Conditional()).conditional())
 
 
 def test_modes_of_points_are_counted():
     points, _ = data.ring().draw(2500, seed=3)
     points = points[np.hypot(points[:, 0] - 1, points[:, 1]) > 0.2]  # the first mode is left out
-    quality = Quality(Protocol(data="ring"), samples=points)
-    assert quality.names() == [("modes_covered", "high_quality_share", "mode_kl")]
-    covered, share, divergence = quality.compute(quality.names()[0])
+    quality = quality_of(points, Protocol(data="ring"))
+    assert names_of(quality) == ["modes_covered", "high_quality_share", "mode_kl"]
+    covered, share, divergence = compute_measures(SAMPLE_MEASURES, quality)
     assert (covered["value"], covered["n"], "of 8" in covered["protocol"]) == (7, len(points), True)
     assert 0.97 < share["value"] <= 1.0  # exp(-9 / 2) of a Gaussian's points lie farther out
     assert divergence["value"] == pytest.approx(np.log(8 / 7), abs=0.01)
@@ -160,35 +176,67 @@ def test_modes_of_stacks_are_counted():
 
     extractor = metrics.Extractor(bright, name="bright or dark", has_classes=True)
     stacks = np.broadcast_to(np.array([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1]])[:, None, None], (2, 28, 28, 3))
-    quality = Quality(Protocol(data="stacked_fashion_mnist"), samples=stacks, extractor=extractor)
-    covered, divergence = quality.compute(quality.names()[0])
+    stacked = Protocol(data="stacked_fashion_mnist")
+    covered, divergence = compute_measures(SAMPLE_MEASURES, quality_of(stacks, stacked, extractor=extractor))
     assert (covered["value"], "of 1000" in covered["protocol"]) == (2, True)
     assert divergence["value"] == pytest.approx(np.log(1000 / 2))
     assert covered["extractor"]["name"] == "bright or dark"
     with pytest.raises(ValueError, match=r"Expected stacks \(n, height, width, 3\)"):
-        list(Quality(Protocol(data="stacked_fashion_mnist"), samples=stacks[..., :1], extractor=extractor).modes())
+        list(quality_of(stacks[..., :1], stacked, extractor=extractor).modes())
+
+
+def test_what_is_compared_has_one_shape_for_each_kind_of_data():
+    shapes = {name: shape_of_samples(Protocol(data=name)) for name in ("grid", "stacked_fashion_mnist", "fashion_mnist")}
+    assert shapes == {"grid": (2,), "stacked_fashion_mnist": (28, 28, 3), "fashion_mnist": (28, 28, 1)}
 
 
 def test_neighbours_are_drawn(tmp_path: Path):
-    quality = Quality(PROTOCOL, samples=Drawing(), extractor=EXTRACTOR)
+    quality = quality_of(Drawing())
     assert quality.draw_neighbours(tmp_path / "x.png", rows=3, k=2).read_bytes().startswith(b"\x89PNG")
 
 
+def _frame(frame: str, **changes: Any) -> np.ndarray:
+    return frame_images(frame, Reference(PROTOCOL.changed(**changes)))
+
+
 def test_frames_are_training_images_and_noise_of_their_means():
-    floor = frame_images("floor", PROTOCOL)
-    np.testing.assert_array_equal(floor, data.arrays("fashion_mnist_small", "train[:300]")[0] / np.float32(255))
-    noise = frame_images("ceiling", PROTOCOL.changed(n=2000))
+    np.testing.assert_array_equal(_frame("floor"), data.arrays("fashion_mnist_small", "train[:300]")[0] / np.float32(255))
+    noise = _frame("ceiling", n=2000)
     assert set(np.unique(noise)) == {0.0, 1.0}
     means = data.arrays("fashion_mnist_small", "train")[0].mean(0) / 255
     assert np.abs(noise.mean(0) - means).max() < 5 * 0.5 / np.sqrt(2000)
-    np.testing.assert_array_equal(noise[:7], frame_images("ceiling", PROTOCOL.changed(n=2000))[:7])
-    assert set(np.unique(frame_images("floor", PROTOCOL.changed(view="binarized")))) == {0.0, 1.0}
+    np.testing.assert_array_equal(noise[:7], _frame("ceiling", n=2000)[:7])
+    binary = _frame("floor", view="binarized")
+    assert set(np.unique(binary)) == {0.0, 1.0}
+    np.testing.assert_array_equal(binary, PROTOCOL.changed(view="binarized", split="train[:300]").read()[0])
     with pytest.raises(ValueError, match=r"Expected `frame` among floor, ceiling. Received: frame='roof'"):
-        frame_images("roof", PROTOCOL)
+        _frame("roof")
 
 
-def test_frames_frame():
-    content = measure_frames(PROTOCOL)
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
+    """Counts how often each split and view is read."""
+    counts: Counter[tuple[str, str]] = Counter()
+    read = Protocol.read
+
+    def counted(protocol: Protocol) -> tuple[np.ndarray, str]:
+        counts[protocol.split, protocol.view] += 1
+        return read(protocol)
+
+    monkeypatch.setattr(Protocol, "read", counted)
+    return counts
+
+
+def _passes(told: list[tuple[str, int, int]]) -> Counter[str]:
+    """Counts how often features of each kind of images were computed."""
+    return Counter(what for what, done, total in told if what.startswith("features") and done == total)
+
+
+def test_frames_frame(reads: Counter[tuple[str, str]]):
+    told: list[tuple[str, int, int]] = []
+    content = measure_frames(PROTOCOL, progress=lambda *where: told.append(where))
+    assert reads == {(split, view): 1 for split in ("test", "train") for view in ("8bit", "binarized")}
+    assert _passes(told) == {"features of test": 2, "features of train": 2, "features of samples": 4}  # of two views
     assert list(content) == ["8bit", "binarized"]
     for frames in content.values():
         values = {frame: {number["metric"]: number["value"] for number in numbers} for frame, numbers in frames.items()}
@@ -200,9 +248,25 @@ def test_frames_frame():
         assert all(number["extractor"]["sha256"] == metrics.CLASSIFIER_SHA256 for number in frames["ceiling"])
 
 
-def test_a_model_of_the_extractors_size_is_measured_in_full():
+def test_a_run_reads_its_data_and_computes_its_features_once(reads: Counter[tuple[str, str]]):
+    model, told = zoo.load("vae-fashion-mnist"), []
+    numbers = zoo.measure(model, PROTOCOL.changed(num_samples=2), progress=lambda *where: told.append(where))
+    bounds = [f"{name}{unit}" for name in ("elbo", "log_prob_bound") for unit in ("", "_bits_per_dim")]
+    pinned = [f"pinned_seed_{seed}" for seed in range(3)]
+    assert [number["metric"] for number in numbers] == [*bounds, *DISTANCES, "data_copying", *pinned]
+    assert all(number["extractor"]["name"] == "classifier-fashion-mnist" for number in numbers[4:11])
+    assert reads == {("test", "8bit"): 1, ("train", "8bit"): 1}
+    assert _passes(told) == {"features of test": 1, "features of train": 1, "features of samples": 1}
+    assert [what for what, done, total in told if what in ("elbo", "log_prob_bound") and done == total] == [
+        "elbo",
+        "log_prob_bound",
+    ]
+    assert len({number["data_sha256"] for number in numbers[:11]}) == 1
+
+
+def test_what_is_not_asked_for_is_neither_read_nor_computed(reads: Counter[tuple[str, str]]):
+    told: list[tuple[str, int, int]] = []
     model = zoo.load("vae-fashion-mnist")
-    names = ["frechet_distance", "data_copying"]
-    numbers = zoo.measure(model, PROTOCOL, metrics=names)
-    assert [number["metric"] for number in numbers] == names
-    assert all(number["extractor"]["name"] == "classifier-fashion-mnist" for number in numbers)
+    numbers = zoo.measure(model, PROTOCOL, metrics=["recall", "pinned_seed_0"], progress=lambda *where: told.append(where))
+    assert [number["metric"] for number in numbers] == ["recall", "pinned_seed_0"]
+    assert reads == {("test", "8bit"): 1} and "features of train" not in _passes(told)

@@ -70,7 +70,7 @@ def _of_model(options: argparse.Namespace, given: dict[str, Any], bar: Callable[
     protocol = _protocol(options.name, model).changed(**given)
     if options.extractor is None and options.neighbours is None:
         return zoo.measure(model, protocol, metrics=options.metrics, progress=bar)
-    return _with(Quality(protocol, samples=model, extractor=_extractor(options), progress=bar), options)
+    return _measure_samples(Quality(_reference(protocol, options, bar), samples=model), options)
 
 
 def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callable[..., None]) -> list[dict[str, Any]]:
@@ -84,37 +84,35 @@ def _of_samples(options: argparse.Namespace, given: dict[str, Any], bar: Callabl
     samples = samples[: options.n] if options.n else samples
     view = "binarized" if samples.size and bool(np.isin(samples, (0, 1)).all()) else "8bit"
     protocol = zoo.Protocol(data="fashion_mnist", view=view).changed(**{**given, "n": len(samples)})
-    return _with(Quality(protocol, samples=samples, extractor=_extractor(options), progress=bar), options)
+    return _measure_samples(Quality(_reference(protocol, options, bar), samples=samples), options)
 
 
-def _extractor(options: argparse.Namespace) -> Any:
+def _reference(protocol: Any, options: argparse.Namespace, bar: Callable[..., None]) -> Any:
+    """What samples are compared with, in the feature space that was asked for."""
     from tfgen import metrics
+    from tfgen.zoo.reference import Reference
 
-    return metrics.load_extractor(options.extractor or metrics.CLASSIFIER)
+    extractor = metrics.load_extractor(options.extractor or metrics.CLASSIFIER)
+    return Reference(protocol, extractor=extractor, progress=bar)
 
 
-def _with(quality: Any, options: argparse.Namespace) -> list[dict[str, Any]]:
+def _measure_samples(quality: Any, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measures samples by name, and draws them beside their nearest training images where that is asked for."""
-    known = [name for group in quality.names() for name in group]
-    unknown = sorted(set(options.metrics or []) - set(known))
-    if unknown:
-        raise ValueError(f"Expected --metrics among {', '.join(known)}. Received: {', '.join(unknown)}")
+    from tfgen.zoo.quality import SAMPLE_MEASURES
+    from tfgen.zoo.table import compute_measures
+
+    numbers = compute_measures(SAMPLE_MEASURES, quality, options.metrics)
     if options.neighbours is not None:
         print(f"Wrote {quality.draw_neighbours(options.neighbours, _NEIGHBOURS)}")
-    numbers = []
-    for group in quality.names():
-        if options.metrics is None or set(group) & set(options.metrics):
-            numbers += list(quality.compute(group))
-    return [number for number in numbers if options.metrics is None or number["metric"] in options.metrics]
+    return numbers
 
 
 def _protocol(name: str, model: Any) -> Any:
     """The recipe's protocol where there is a recipe, else what suits the model."""
     from tfgen import zoo
+    from tfgen.zoo.abilities import is_binary
     from tfgen.zoo.entries import locate
 
     if not name.endswith(".keras") and (locate(name) / "recipe.yaml").is_file():
         return zoo.read_recipe(name).protocol()
-    likelihood = getattr(model, "likelihood", None)
-    binary = likelihood is not None and likelihood.levels == 2 and likelihood.discrete
-    return zoo.Protocol(data="fashion_mnist", view="binarized" if binary else "8bit")
+    return zoo.Protocol(data="fashion_mnist", view="binarized" if is_binary(model) else "8bit")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgen import models
+from tfgen.zoo.abilities import get_medium
 from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
 from tfgen.zoo.frames import FRAMES, read_frames
@@ -47,7 +48,7 @@ def format_value(value: Any, digits: int = 5) -> str:
 
 def _kind(model_class: str) -> str:
     """What a model of this class draws: "image", "audio"; a class of somebody else's is taken for one of images."""
-    return getattr(getattr(models, model_class, None), "output_name", "image")
+    return get_medium(getattr(models, model_class, None))
 
 
 def render_card(folder: Path, name: str) -> str:

@@ -11,10 +11,11 @@ import numpy as np
 
 from tfgen import data, paths, random
 from tfgen.zoo.environment import hardware, versions
-from tfgen.zoo.measures import Progress
 from tfgen.zoo.numbers import check_number
 from tfgen.zoo.protocols import Protocol
-from tfgen.zoo.quality import Quality
+from tfgen.zoo.quality import SAMPLE_MEASURES, Quality
+from tfgen.zoo.reference import Reference
+from tfgen.zoo.table import Progress, compute_measures
 
 __all__ = ["FRAMES", "VIEWS", "frame_images", "measure_frames", "read_frames", "write_frames"]
 
@@ -30,13 +31,13 @@ _FILE = "frames.json"
 _DATA = "fashion_mnist"
 
 
-def frame_images(frame: str, protocol: Protocol) -> np.ndarray:
+def frame_images(frame: str, reference: Reference) -> np.ndarray:
     """Makes the images of a frame.
 
     Args:
       frame: "floor": the first `protocol.n` training images in the protocol's view; "ceiling": zeros and ones, each pixel
         drawn independently with its mean over the training images as probability, row i by `row_seeds(seed, n)[i]`.
-      protocol: data, view, n and seed.
+      reference: the data, its protocol with view, n and seed.
 
     Returns:
       images: (n, height, width, channels) float32 in [0, 1].
@@ -47,11 +48,13 @@ def frame_images(frame: str, protocol: Protocol) -> np.ndarray:
     Example:
       >>> from tfgen.zoo import Protocol
       >>> from tfgen.zoo.frames import frame_images
-      >>> frame_images("ceiling", Protocol(data="fashion_mnist_small", n=5)).shape
+      >>> from tfgen.zoo.reference import Reference
+      >>> frame_images("ceiling", Reference(Protocol(data="fashion_mnist_small", n=5))).shape
       (5, 28, 28, 1)
     """
+    protocol = reference.protocol
     if frame == "floor":
-        return protocol.changed(split=f"train[:{protocol.n}]").read()[0]
+        return reference.training[: protocol.n]
     if frame != "ceiling":
         raise ValueError(f"Expected `frame` among {', '.join(FRAMES)}. Received: frame={frame!r}")
     means = data.arrays(protocol.data, "train")[0].mean(0, dtype=np.float64) / 255.0
@@ -78,13 +81,10 @@ def measure_frames(protocol: Protocol | None = None, *, progress: Progress | Non
     stamp = {"hardware": hardware(), "versions": versions(), "command": "tfgen scoreboard --frames"}
     content: dict[str, Any] = {}
     for view in VIEWS:
-        seen, shared = protocol.changed(view=view), {}
+        reference = Reference(protocol.changed(view=view), progress=progress)  # its features serve both frames
         content[view] = {}
         for frame in FRAMES:
-            quality = Quality(seen, samples=frame_images(frame, seen), progress=progress)
-            quality.__dict__.update(shared)  # the split's and the training images' features serve both frames
-            numbers = [number for group in quality.names() for number in quality.compute(group)]
-            shared = {name: quality.__dict__[name] for name in ("reference", "real_features", "training_features")}
+            numbers = compute_measures(SAMPLE_MEASURES, Quality(reference, samples=frame_images(frame, reference)))
             content[view][frame] = [{**number, **stamp} for number in numbers]
     return content
 

@@ -1,49 +1,45 @@
-"""The numbers of a zoo entry. Which ones follows from the model's family; every number says how it was computed."""
+"""The numbers of a zoo entry: a table with one row a measure, of which those rows are computed that a model has an answer to."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfgen import random
-from tfgen.audio import mu_law_encode
-from tfgen.distributions import MuLawCategorical
-from tfgen.metrics.codes import code_entropy, order_1_nll
-from tfgen.metrics.likelihood import nats_to_bits_per_dim
-from tfgen.models import AdversarialModel, AutoregressiveModel, LatentVariableModel
-from tfgen.models.labels import in_turn
-from tfgen.zoo import classifiers
+from tfgen.zoo import classifiers, likelihoods
+from tfgen.zoo.abilities import (
+    conditions_in_turn,
+    get_likelihood_kind,
+    get_medium,
+    is_discrete,
+)
 from tfgen.zoo.environment import hardware, versions
 from tfgen.zoo.numbers import make_number
+from tfgen.zoo.pinned import PINNED_SEEDS, pinned_numbers
 from tfgen.zoo.protocols import Protocol
-from tfgen.zoo.quality import Quality
+from tfgen.zoo.quality import SAMPLE_MEASURES, shape_of_samples
+from tfgen.zoo.run import Run
+from tfgen.zoo.table import Measure, Number, Progress, compute_measures
 
-__all__ = ["Progress", "measure"]
+__all__ = ["MEASURES", "PINNED", "measure"]
 
-Progress = Callable[[str, int, int], None]
-
-_ROWS = 250  # a whole batch, often enough for a bar
 _SAMPLES = 10_000
-_PINNED_SEEDS = (0, 1, 2)
-_FEATURES = 1  # the stream of what a pinned pass is conditional on
-_EXTRACTED = (28, 28, 1)  # what the bundled extractor takes
 
 
 def measure(
     model: Any, protocol: Protocol | None = None, *, metrics: list[str] | None = None, progress: Progress | None = None
-) -> list[dict[str, Any]]:
+) -> list[Number]:
     """Computes the numbers of a model.
 
-    All models: pinned numbers of the forward pass. With a protocol also: exact `nll` and `bits_per_dim` of autoregressive
-    models (of sound also `nll_per_sample`, beside `marginal_entropy` and `order_1_nll`, which it has to beat); `elbo` and
-    `log_prob_bound`, both also in bits per dimension, of latent-variable models; mean and standard deviation
-    of adversarial models' samples; and, where images have the shape that the bundled extractor takes, the measures of samples:
-    `frechet_distance`, `kernel_distance`, `precision`, `recall`, `density`, `coverage`, `data_copying`, and of conditional
-    models `class_accuracy`, `intra_class_frechet_distance`, `class_similarity`. A classifier has its accuracy and cross-entropy.
+    All models: pinned numbers of the forward pass. With a protocol also: exact `nll` and `bits_per_dim` of models whose
+    `likelihood_kind` is "exact" (of sound also `nll_per_sample`, beside `marginal_entropy` and `order_1_nll`, which it has to
+    beat); `elbo` and `log_prob_bound`, both also in bits per dimension, where it is "bound"; mean and standard deviation of
+    samples where there is no likelihood; and, where samples have the shape that the bundled extractor takes, the measures of
+    samples: `frechet_distance`, `kernel_distance`, `precision`, `recall`, `density`, `coverage`, `data_copying`, and of
+    conditional models `class_accuracy`, `intra_class_frechet_distance`, `class_similarity`. A classifier has its accuracy and
+    cross-entropy. `MEASURES` lists them all.
 
     Args:
       model: a `GenerativeModel` in float32, or a classifier.
@@ -65,178 +61,107 @@ def measure(
       >>> [number["metric"] for number in measure(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1))]
       ['pinned_seed_0', 'pinned_seed_1', 'pinned_seed_2']
     """
-    groups = _groups(model, protocol, progress)
-    known = [name for names, _ in groups for name in names]
-    for name in metrics or []:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise ValueError(f"Expected `metrics` among {', '.join(known)}.{hint} Received: {name}")
-    found = []
-    for names, compute in groups:
-        if metrics is None or set(names) & set(metrics):
-            found += list(compute(progress or (lambda what, done, total: None)))
-    stamp = {"hardware": hardware(), "versions": versions()}
+    table = (PINNED,) if protocol is None else (*MEASURES, PINNED)
+    found = compute_measures(table, Run(model, protocol=protocol, progress=progress), metrics)
     for number in found:
         if not np.isfinite(number["value"]).all():
             raise ValueError(f"Expected a trained model with finite numbers. Received: {number['metric']}={number['value']}")
-    return [{**number, **stamp} for number in found if metrics is None or number["metric"] in metrics]
+    stamp = {"hardware": hardware(), "versions": versions()}
+    return [{**number, **stamp} for number in found]
 
 
-Group = tuple[list[str], Callable[[Progress], Iterator[dict[str, Any]]]]
+# ---- to what models the rows apply ----
 
 
-def _groups(model: Any, protocol: Protocol | None, told: Progress | None) -> list[Group]:
-    """Pairs the names of numbers with the function that computes them together."""
-    groups: list[Group] = []
-    if classifiers.is_classifier(model):
-        names = ["accuracy", "cross_entropy", "accuracy_binarized", "cross_entropy_binarized"]
-        return [] if protocol is None else [(names, lambda progress: _classes(model, protocol, progress))]
-    if protocol is not None and isinstance(model, AutoregressiveModel):
-        heard = model.output_name == "audio"
-        names = ["nll", "bits_per_dim", *(["nll_per_sample"] if heard else [])]
-        groups.append((names, lambda progress: _exact(model, protocol, progress)))
-        if heard:
-            groups.append((["marginal_entropy", "order_1_nll"], lambda progress: _codes(model, protocol)))
-    if protocol is not None and isinstance(model, LatentVariableModel):
-        for name in ("elbo", "log_prob_bound"):
-            names = [name, f"{name}_bits_per_dim"] if model.likelihood.discrete else [name]
-            groups.append((names, lambda progress, name=name: _bound(model, name, protocol, progress)))
-    if protocol is not None and isinstance(model, AdversarialModel):
-        groups.append((["sample_mean", "sample_std"], lambda progress: _moments(model, progress)))
-    if protocol is not None and tuple(model.event_shape) == _EXTRACTED:
-        quality = Quality(protocol, samples=model, progress=told)
-        groups += [(list(group), lambda progress, group=group: quality.compute(group)) for group in quality.names()]
-    pinned = [f"pinned_seed_{seed}" for seed in _PINNED_SEEDS]
-    groups.append((pinned, lambda progress: _pinned(model)))
-    return groups
+def _classifies(run: Run) -> bool:
+    return classifiers.is_classifier(run.model)
 
 
-def _over(rows: int, what: str, progress: Progress, compute: Callable[[slice], np.ndarray]) -> np.ndarray:
-    """Computes one number a row, in parts, telling how far it has come."""
-    parts = []
-    for start in range(0, rows, _ROWS):
-        progress(what, start, rows)
-        parts.append(np.asarray(compute(slice(start, min(start + _ROWS, rows))), np.float64))
-    progress(what, rows, rows)
-    return np.concatenate(parts)
+def _draws(run: Run) -> bool:
+    return hasattr(run.model, "sample")
 
 
-def _where(protocol: Protocol, images: np.ndarray, sha256: str) -> dict[str, Any]:
-    return {"split": protocol.place, "n": len(images), "data_sha256": sha256}
+def _is_exact(run: Run) -> bool:
+    return get_likelihood_kind(run.model) == "exact"
 
 
-def _classes(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
-    def compute(rows: int, function: Callable[[slice], np.ndarray]) -> np.ndarray:
-        return _over(rows, "classes", progress, function)
+def _is_exact_and_discrete(run: Run) -> bool:
+    return _is_exact(run) and is_discrete(run.model)
+
+
+def _is_exact_of_sound(run: Run) -> bool:
+    return _is_exact(run) and get_medium(run.model) == "audio"
+
+
+def _is_bound(run: Run) -> bool:
+    return get_likelihood_kind(run.model) == "bound"
+
+
+def _is_bound_and_discrete(run: Run) -> bool:
+    return _is_bound(run) and is_discrete(run.model)
+
+
+def _has_no_likelihood(run: Run) -> bool:
+    return _draws(run) and get_likelihood_kind(run.model) is None and conditions_in_turn(run.model, 1) is not None
+
+
+def _draws_what_is_compared(run: Run) -> bool:
+    fits = _draws(run) and tuple(run.model.event_shape) == shape_of_samples(run.protocol)
+    return fits and conditions_in_turn(run.model, 1) is not None
+
+
+def _of_samples(row: Measure) -> Measure:
+    """Makes a row that takes a run of one that takes samples."""
+    return Measure(
+        row.names,
+        lambda run: _draws_what_is_compared(run) and row.applies(run.quality),
+        lambda run: row.compute(run.quality),
+    )
+
+
+# ---- what the rows compute that is not of a module of its own ----
+
+
+def _classes(run: Run) -> Iterator[Number]:
+    def compute(rows: int, function: Any) -> np.ndarray:
+        return run.over(rows, "classes", function)
 
     how = "over all images of the split, float32 network; binarized: pixels drawn once, by tfgen.data.fixed_binarized"
-    for metric, value, unit, where in classifiers.class_numbers(model, protocol, compute):
+    for metric, value, unit, where in classifiers.class_numbers(run.model, run.protocol, compute):
         yield make_number(metric, value, unit, "exact", how, **where)
 
 
-def _exact(model: Any, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
-    if "features" in model._condition_names():
-        raise ValueError(
-            "Expected a data set with the features that the model is conditional on, of which there is none: take the mean of "
-            f"`model.log_prob(x, features=...)` over your own. Received: data={protocol.data!r}"
-        )
-    images, sha256 = protocol.read()
-    given = [] if model.num_classes is None else [protocol.labels()]
-    values = _over(len(images), "nll", progress, lambda rows: model.log_prob(images[rows], *(part[rows] for part in given)))
-    nll = -float(np.mean(values))
-    density = "p(x | label)" if given else "p(x)"
-    how = f"mean of -log {density} over the split, float32 network, float64 mean"
-    if protocol.view == "binarized":
-        how += "; pixels drawn once, by tfgen.data.fixed_binarized"
-    where = _where(protocol, images, sha256)
-    yield make_number("nll", nll, "nats", "exact", how, **where)
-    yield make_number("bits_per_dim", float(nats_to_bits_per_dim(nll, model.event_shape)), "bits/dim", "exact", how, **where)
-    if model.output_name == "audio":
-        more = {**where, "tolerance": 1e-3}
-        yield make_number("nll_per_sample", nll / model.event_shape[0], "nats a sample", "exact", f"{how}; per sample", **more)
-
-
-def _codes(model: Any, protocol: Protocol) -> Iterator[dict[str, Any]]:
-    """What a model of mu-law codes has to beat: what is known of a code without its past, and from the code before alone."""
-    levels = model.likelihood.levels if isinstance(model.likelihood, MuLawCategorical) else 256
-    waveforms, sha256 = protocol.read()
-    training, _ = protocol.changed(split="train").read()
-    held_out, known = (np.asarray(mu_law_encode(x[..., 0], levels=levels)) for x in (waveforms, training))
-    more = {**_where(protocol, waveforms, sha256), "tolerance": 1e-3}
-    how = f"entropy of the {levels} mu-law codes of the split, counted in it"
-    yield make_number("marginal_entropy", code_entropy(held_out, levels=levels), "nats a sample", "exact", how, **more)
-    how = "mean of -log p(code | code before) over the split, a table counted in the training split"
-    yield make_number("order_1_nll", order_1_nll(known, held_out, levels=levels), "nats a sample", "exact", how, **more)
-
-
-def _bound(model: Any, name: str, protocol: Protocol, progress: Progress) -> Iterator[dict[str, Any]]:
-    images, sha256 = protocol.read()
-    seeds = random.row_seeds(protocol.seed, len(images))
-    if name == "elbo":
-        how = "mean of the evidence lower bound, one draw of the latents an image"
-        values = _over(len(images), name, progress, lambda rows: model.elbo(images[rows], seed=seeds[rows]))
-    else:
-        count = protocol.num_samples
-        how = f"mean of the importance-weighted bound, K = {count} draws of the latents an image"
-        values = _over(
-            len(images), name, progress, lambda rows: model.log_prob_bound(images[rows], num_samples=count, seed=seeds[rows])
-        )
-    how += "; image i's noise is keyed by tfgen.random.row_seeds(seed, n)[i]"
-    nats = float(np.mean(values))
-    where = {**_where(protocol, images, sha256), "seed": protocol.seed}
-    where["num_samples"] = 1 if name == "elbo" else protocol.num_samples
-    yield make_number(name, nats, "nats", "lower bound", how, **where)
-    if not model.likelihood.discrete:  # a density's bits depend on the unit of the data
-        return
-    bits = float(nats_to_bits_per_dim(-nats, model.event_shape))
-    yield make_number(f"{name}_bits_per_dim", bits, "bits/dim", "upper bound", how, **where)
-
-
-def _moments(model: Any, progress: Progress) -> Iterator[dict[str, Any]]:
-    seeds = random.row_seeds(0, _SAMPLES)
+def _moments(run: Run) -> Iterator[Number]:
+    seeds, conditions = random.row_seeds(0, _SAMPLES), conditions_in_turn(run.model, _SAMPLES) or {}
 
     def sums(rows: slice) -> np.ndarray:
-        labels = {name: values[rows] for name, values in in_turn(model, _SAMPLES).items()}
-        images = model.sample(seed=seeds[rows], **labels).astype(np.float64).reshape(rows.stop - rows.start, -1)
+        given = {name: values[rows] for name, values in conditions.items()}
+        images = run.model.sample(seed=seeds[rows], **given).astype(np.float64).reshape(rows.stop - rows.start, -1)
         return np.stack([images.mean(1), np.square(images).mean(1)], 1)
 
-    mean, square = _over(_SAMPLES, "samples", progress, sums).mean(0)
+    mean, square = run.over(_SAMPLES, "samples", sums).mean(0)
     how = f"over all values of model.sample({_SAMPLES}, seed=0)"
     more = {"n": _SAMPLES, "seed": 0, "tolerance": 1e-4}
     yield make_number("sample_mean", float(mean), "value in [0, 1]", "moment of samples", how, **more)
     yield make_number("sample_std", float(np.sqrt(square - mean**2)), "value in [0, 1]", "moment of samples", how, **more)
 
 
-def _condition(model: Any, seed: int) -> tuple[np.ndarray | None, str]:
-    """What a pinned pass of an autoregressive model is conditional on, and how the protocol says so."""
-    if "features" in model._condition_names():
-        shape = model._control_spec("features").shape[1:].as_list()
-        features = random.uniform(tf.constant([seed], tf.int64), shape, stream=_FEATURES)
-        return np.asarray(features), f", features = uniform(seed, stream={_FEATURES})"
-    return (None if model.num_classes is None else np.array([seed % model.num_classes])), ""
+# ---- the table ----
 
+MEASURES = (
+    Measure(("accuracy", "cross_entropy", "accuracy_binarized", "cross_entropy_binarized"), _classifies, _classes),
+    Measure(("nll",), _is_exact, likelihoods.exact_nll),
+    Measure(("bits_per_dim",), _is_exact_and_discrete, likelihoods.exact_bits),
+    Measure(("nll_per_sample",), _is_exact_of_sound, likelihoods.exact_nll_per_sample),
+    Measure(("marginal_entropy", "order_1_nll"), _is_exact_of_sound, likelihoods.table_of_codes),
+    Measure(("elbo",), _is_bound, likelihoods.get_bound("elbo")),
+    Measure(("elbo_bits_per_dim",), _is_bound_and_discrete, likelihoods.get_bound_bits("elbo")),
+    Measure(("log_prob_bound",), _is_bound, likelihoods.get_bound("log_prob_bound")),
+    Measure(("log_prob_bound_bits_per_dim",), _is_bound_and_discrete, likelihoods.get_bound_bits("log_prob_bound")),
+    Measure(("sample_mean", "sample_std"), _has_no_likelihood, _moments),
+    *(_of_samples(row) for row in SAMPLE_MEASURES),
+)
+"""What is measured of a model beside data, in the order of a card; each row takes a `Run`."""
 
-def _unit(model: Any) -> str:
-    """The unit of what `predict` of an autoregressive model, or `sample` of another, computes."""
-    if isinstance(model, AutoregressiveModel) and model._is_binary():
-        return "probability"
-    return {(0.0, 1.0): "value in [0, 1]", (-1.0, 1.0): "value in [-1, 1]"}.get(model.value_range, "value")
-
-
-def _pinned(model: Any) -> Iterator[dict[str, Any]]:
-    """A mean and five values of what the network computes for fixed inputs: are weights and code the same?"""
-    for seed in _PINNED_SEEDS:
-        if isinstance(model, AutoregressiveModel):
-            # a discrete sample flips with the last bit; the means of what it is drawn from do not
-            x = np.asarray(random.uniform(tf.constant([seed], tf.int64), model.event_shape) < 0.5, np.float32)
-            y, told = _condition(model, seed)
-            output, how = model.predict(x, y=y, verbose=0)[0], f"model.predict(x), x = uniform(seed) < 0.5{told}"
-        else:
-            output, how = model.sample(seed=[seed], **in_turn(model, 1))[0], "model.sample(seed=[seed])"
-        values = np.asarray(output, np.float64).ravel()
-        places = np.linspace(0.3, 0.7, 5) * (values.size - 1)
-        numbers = [float(values.mean()), *values[places.astype(int)].tolist()]
-        how += ": mean, and the values at 0.3, 0.4, 0.5, 0.6, 0.7 of the flattened output"
-        pinned = [round(number, 7) for number in numbers]
-        yield make_number(f"pinned_seed_{seed}", pinned, _unit(model), "pinned", how, n=1, seed=seed)
+PINNED = Measure(tuple(f"pinned_seed_{seed}" for seed in PINNED_SEEDS), _draws, lambda run: pinned_numbers(run.model))
+"""What is measured of every model, without data."""

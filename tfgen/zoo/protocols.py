@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tfgen import data
+from tfgen.data.audio import is_speech
+
 __all__ = ["Protocol"]
 
 _READ_AT_ONCE = 500
@@ -55,8 +58,6 @@ class Protocol:
     @property
     def place(self) -> str:
         """Names the data in one phrase, for example "fashion_mnist test, 8bit"; sound has no view."""
-        from tfgen.data.audio import is_speech
-
         return f"{self.data} {self.split}" if is_speech(self.data) else f"{self.data} {self.split}, {self.view}"
 
     def labels(self) -> np.ndarray:
@@ -69,8 +70,6 @@ class Protocol:
           ValueError: the data set has no labels.
           FileNotFoundError: the data is nowhere.
         """
-        from tfgen import data
-
         labels = data.arrays(self.data, self.split)[1]
         if labels is None:
             raise ValueError(f"Expected a data set with labels. Received: data={self.data!r}")
@@ -80,15 +79,14 @@ class Protocol:
         """Reads the images, in order.
 
         Returns:
-          images: (n, height, width, channels) float32 in [0, 1], or waveforms (n, length, 1) in [-1, 1].
-          sha256: of their 8-bit values (of waveforms 16-bit ones), or of their zeros and ones where binarized, one byte a value.
+          images: (n, height, width, channels) float32 in [0, 1], or waveforms (n, length, 1) in [-1, 1], or points (n, 2).
+          sha256: of their 8-bit values (of waveforms 16-bit ones, of points float32 ones), or of their zeros and ones where
+            binarized, one byte a value.
 
         Raises:
           FileNotFoundError: the data is nowhere; the message says what to do.
           ValueError: no such split, or images that are not the published ones.
         """
-        from tfgen import data
-
         if self.view == "binarized" and self.split.isalpha() and self.image_size is None and not self.split.startswith("train"):
             values = data.fixed_binarized(self.split, name=self.data)  # compares with the published sha256
             return values.astype(np.float32), hashlib.sha256(values.tobytes()).hexdigest()
@@ -96,6 +94,8 @@ class Protocol:
             self.data, self.split, batch_size=_READ_AT_ONCE, view=self.view, shuffle=False, image_size=self.image_size
         )
         images = np.concatenate([batch.numpy() for batch in dataset])
+        if images.ndim == 2:  # points
+            return images, hashlib.sha256(images.astype("<f4").tobytes()).hexdigest()
         if images.ndim == 3:  # waveforms
             return images, hashlib.sha256(np.round(images * 32768).astype("<i2").tobytes()).hexdigest()
         levels = 1 if self.view == "binarized" else 255

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from tfgen import data, metrics, pictures, random
-from tfgen.models.labels import in_turn
+from tfgen.zoo.abilities import conditions_in_turn
 from tfgen.zoo.numbers import make_number
 from tfgen.zoo.protocols import Protocol
+from tfgen.zoo.reference import Reference
+from tfgen.zoo.table import Measure, Number
 
-__all__ = ["Quality"]
-
-Progress = Callable[[str, int, int], None]
+__all__ = ["SAMPLE_MEASURES", "Quality", "shape_of_samples"]
 
 _ROWS = 250
 _SUBSETS, _SUBSET_SIZE = 50, 1000
@@ -27,76 +27,52 @@ _CLASSES_SEED = 0
 _POINTS = ("ring", "grid")
 _STACKED = "stacked_"
 
-DISTANCES = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
-COPYING = ("data_copying",)
-MODES = ("modes_covered", "high_quality_share", "mode_kl")
-CONDITIONAL = ("class_accuracy", "intra_class_frechet_distance", "class_similarity")
+
+def shape_of_samples(protocol: Protocol) -> tuple[int, ...]:
+    """Says what the measures of samples take where the feature space is the bundled one.
+
+    Args:
+      protocol: names the data.
+
+    Returns:
+      shape: of one sample.
+
+    Example:
+      >>> from tfgen.zoo import Protocol
+      >>> from tfgen.zoo.quality import shape_of_samples
+      >>> shape_of_samples(Protocol(data="ring")), shape_of_samples(Protocol(data="fashion_mnist"))
+      ((2,), (28, 28, 1))
+    """
+    if protocol.data in _POINTS:
+        return (2,)
+    return (28, 28, 3 if protocol.data.startswith(_STACKED) else 1)
 
 
 class Quality:
-    """Measures samples against the split of a protocol; what several measures need is computed once.
+    """Samples beside what they are compared with; `SAMPLE_MEASURES` lists what is measured of them.
 
     Args:
-      protocol: the split, its view, and how many samples of which seed.
+      reference: the split, its view, the feature space, and how many samples of which seed.
       samples: (n, height, width, channels) in [0, 1], or a model to draw `protocol.n` of them from.
       labels: (n,) the class that each sample was asked for; None for unconditional samples. A conditional model is asked for
         class `i % num_classes` in row i.
-      extractor: a `tfgen.metrics.Extractor`; None loads the bundled one.
-      progress: called as `progress(what, done, total)`.
 
     Example:
       >>> import numpy as np, tfgen
       >>> from tfgen.zoo.quality import Quality
+      >>> from tfgen.zoo.reference import Reference
       >>> pixels = tfgen.metrics.Extractor(lambda images: images[:, ::9, ::9, 0], name="pixels")
-      >>> images = tfgen.data.arrays("fashion_mnist_small", "test")[0]
-      >>> protocol = tfgen.zoo.Protocol(data="fashion_mnist_small", split="test")
-      >>> number = next(Quality(protocol, samples=images, extractor=pixels).distances())
+      >>> reference = Reference(tfgen.zoo.Protocol(data="fashion_mnist_small"), extractor=pixels)
+      >>> number = next(Quality(reference, samples=reference.images).distances())
       >>> number["metric"], abs(round(number["value"], 6)), number["n"]
       ('frechet_distance', 0.0, 500)
     """
 
-    def __init__(
-        self,
-        protocol: Protocol,
-        *,
-        samples: Any,
-        labels: Any = None,
-        extractor: metrics.Extractor | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        self.protocol, self.progress = protocol, progress or (lambda what, done, total: None)
+    def __init__(self, reference: Reference, *, samples: Any, labels: Any = None) -> None:
+        self.reference, self.protocol, self.progress = reference, reference.protocol, reference.progress
         self._given = None if hasattr(samples, "sample") else np.asarray(samples)
         self._model: Any = samples if self._given is None else None
         self._labels = None if labels is None else np.asarray(labels)
-        self._extractor = extractor
-
-    def names(self) -> list[tuple[str, ...]]:
-        """Lists what can be measured, in groups that are computed together.
-
-        Returns:
-          groups: names of numbers.
-        """
-        if self.protocol.data in _POINTS:
-            return [MODES]
-        if self.protocol.data.startswith(_STACKED):
-            return [(MODES[0], MODES[2])]
-        conditional = self._labels is not None or bool(in_turn(self._model, 1))
-        return [DISTANCES, COPYING, *([CONDITIONAL] if conditional else [])]
-
-    def compute(self, group: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        """Computes one of the groups that `names` lists.
-
-        Args:
-          group: names of numbers.
-
-        Yields:
-          number: as `tfgen.zoo.measure` returns them.
-
-        Raises:
-          ValueError: samples of another shape than the extractor takes, or too few of them.
-        """
-        methods = {DISTANCES: self.distances, COPYING: self.copying, CONDITIONAL: self.conditional}
-        yield from methods.get(group, self.modes)()
 
     def draw_neighbours(self, path: str | os.PathLike[str], rows: int = 8, k: int = 5) -> Path:
         """Draws samples, each beside its nearest training images in the feature space.
@@ -109,22 +85,18 @@ class Quality:
         Returns:
           path: the file.
         """
-        training = self.protocol.changed(split="train").read()[0]
-        features = self.generated_features[0][:rows]
-        indices = metrics.nearest_neighbours(features, self.training_features, k=k)[0]
-        return pictures.save_neighbours(self.samples[:rows], training[indices], path)
+        features = self.features[0][:rows]
+        indices = metrics.nearest_neighbours(features, self.reference.training_features, k=k)[0]
+        return pictures.save_neighbours(self.samples[:rows], self.reference.training[indices], path)
 
     # ---- what the measures share ----
 
     @cached_property
-    def extractor(self) -> metrics.Extractor:
-        """The feature space."""
-        return self._extractor or metrics.load_extractor()
-
-    @cached_property
     def labels(self) -> np.ndarray | None:
         """The class that each sample was asked for."""
-        return in_turn(self._model, self.protocol.n).get("label") if self._labels is None else self._labels
+        if self._labels is not None or self._model is None:
+            return self._labels
+        return (conditions_in_turn(self._model, self.protocol.n) or {}).get("label")
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -142,30 +114,9 @@ class Quality:
         return np.concatenate(parts)
 
     @cached_property
-    def reference(self) -> tuple[np.ndarray, str]:
-        """The split's images and their sha256."""
-        return self.protocol.read()
-
-    def _features(self, images: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray | None]:
-        told = lambda done, total: self.progress(f"features of {what}", done, total)  # noqa: E731
-        if self.extractor.has_classes:
-            return self.extractor.features_and_probabilities(images, progress=told)
-        return self.extractor.features(images, progress=told), None
-
-    @cached_property
-    def generated_features(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def features(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Features and class probabilities of the samples."""
-        return self._features(self.samples, "samples")
-
-    @cached_property
-    def real_features(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Features and class probabilities of the split."""
-        return self._features(self.reference[0], self.protocol.split)
-
-    @cached_property
-    def training_features(self) -> np.ndarray:
-        """Features of the training split, in the same view."""
-        return self._features(self.protocol.changed(split="train").read()[0], "train")[0]
+        return self.reference.extract(self.samples, "samples")
 
     # ---- the measures ----
 
@@ -175,18 +126,18 @@ class Quality:
         drawn = (
             f"{n} samples that were given" if self._model is None else f"model.sample({n}, seed={self.protocol.seed}{asked})"
         )
-        how = f"{drawn}, against all {len(self.reference[0])} images of the split, features of {self.extractor.name}"
+        how = f"{drawn}, against all {len(self.reference.images)} images of the split, features of {self.reference.extractor.name}"
         seed = self.protocol.seed if self._model is not None else None
-        more = {"split": self.protocol.place, "n": n, "seed": seed, "data_sha256": self.reference[1]}
-        return how, {**more, "extractor": self.extractor.describe()}
+        more = {"split": self.protocol.place, "n": n, "seed": seed, "data_sha256": self.reference.sha256}
+        return how, {**more, "extractor": self.reference.extractor.describe()}
 
-    def distances(self) -> Iterator[dict[str, Any]]:
+    def distances(self) -> Iterator[Number]:
         """Computes Frechet and kernel distance, precision, recall, density and coverage.
 
         Yields:
           number: as `tfgen.zoo.measure` returns them.
         """
-        real, generated = self.real_features[0], self.generated_features[0]
+        real, generated = self.reference.features[0], self.features[0]
         how, more = self._about()
         self.progress("distances", 0, 1)
         value = metrics.frechet_distance(real, generated)
@@ -203,13 +154,13 @@ class Quality:
             yield make_number(name, float(getattr(scores, name)), unit, "estimate", told, **more)
         self.progress("distances", 1, 1)
 
-    def copying(self) -> Iterator[dict[str, Any]]:
+    def copying(self) -> Iterator[Number]:
         """Computes the data-copying statistic C_T.
 
         Yields:
           number: as `tfgen.zoo.measure` returns them.
         """
-        training, real, generated = self.training_features, self.real_features[0], self.generated_features[0]
+        training, real, generated = self.reference.training_features, self.reference.features[0], self.features[0]
         how, more = self._about()
         found = metrics.data_copying_statistic(training, real, generated, cells=_CELLS, seed=0)
         told = (
@@ -220,7 +171,7 @@ class Quality:
         more["std"] = found.null_scale
         yield make_number("data_copying", found.statistic, "standard deviations", "estimate", told, **more)
 
-    def conditional(self) -> Iterator[dict[str, Any]]:
+    def conditional(self) -> Iterator[Number]:
         """Computes what the classes of conditional samples are worth: accuracy, distance inside classes, similarity.
 
         Yields:
@@ -230,17 +181,17 @@ class Quality:
           ValueError: the extractor has no classes.
         """
         how, more = self._about()
-        features, probabilities = self.generated_features
+        features, probabilities = self.features
         if probabilities is None or self.labels is None:
             raise ValueError(
-                f"Expected an extractor with classes, and labels of the samples. Received: {self.extractor.name!r}, "
+                f"Expected an extractor with classes, and labels of the samples. Received: {self.reference.extractor.name!r}, "
                 f"labels={self.labels}"
             )
-        classes = self.protocol.labels()
+        classes = self.reference.labels
         accuracy = metrics.class_accuracy(probabilities, self.labels)
         told = f"share of samples that the extractor gives the class that was asked for; {how}"
         yield make_number("class_accuracy", accuracy.value, "share", "estimate", told, **more)
-        distance = metrics.intra_class_frechet(self.real_features[0], classes, features, self.labels)
+        distance = metrics.intra_class_frechet(self.reference.features[0], classes, features, self.labels)
         told = f"mean over classes of the Frechet distance inside a class; {how}"
         unit = "squared feature distance"
         yield make_number("intra_class_frechet_distance", distance.value, unit, "estimate", told, **more)
@@ -248,7 +199,7 @@ class Quality:
         told = f"mean MS-SSIM of {_PAIRS} random pairs of samples of one class (1: all alike); {how}"
         yield make_number("class_similarity", similarity.value, "similarity", "estimate", told, **more)
 
-    def modes(self) -> Iterator[dict[str, Any]]:
+    def modes(self) -> Iterator[Number]:
         """Counts the modes that samples reach: of points with known centres, or of stacks of three classified images.
 
         Yields:
@@ -267,12 +218,43 @@ class Quality:
         else:
             if self.samples.ndim != 4 or self.samples.shape[-1] != 3:
                 raise ValueError(f"Expected stacks (n, height, width, 3). Received: samples of shape {self.samples.shape}")
-            channels = [self.extractor.probabilities(self.samples[..., channel : channel + 1]) for channel in range(3)]
+            channels = [
+                self.reference.extractor.probabilities(self.samples[..., channel : channel + 1]) for channel in range(3)
+            ]
             found = metrics.modes_of_classes(np.stack(channels, 1))
-            how = f"each channel classified by {self.extractor.name}; {drawn}"
-            more["extractor"] = self.extractor.describe()
+            how = f"each channel classified by {self.reference.extractor.name}; {drawn}"
+            more["extractor"] = self.reference.extractor.describe()
         yield make_number("modes_covered", found.num_modes, "modes", "estimate", f"of {found.total}; {how}", **more)
         if found.high_quality is not None:
             yield make_number("high_quality_share", found.high_quality, "share", "estimate", how, **more)
         told = f"KL divergence of the reached modes' shares from uniform ones; {how}"
         yield make_number("mode_kl", found.kl, "nats a sample", "estimate", told, **more)
+
+
+def _of_points(quality: Quality) -> bool:
+    return quality.protocol.data in _POINTS
+
+
+def _of_stacks(quality: Quality) -> bool:
+    return quality.protocol.data.startswith(_STACKED)
+
+
+def _of_images(quality: Quality) -> bool:
+    return not _of_points(quality) and not _of_stacks(quality)
+
+
+def _of_classes(quality: Quality) -> bool:
+    return _of_images(quality) and quality.labels is not None
+
+
+_DISTANCES = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
+_CONDITIONAL = ("class_accuracy", "intra_class_frechet_distance", "class_similarity")
+
+SAMPLE_MEASURES = (
+    Measure(("modes_covered", "high_quality_share", "mode_kl"), _of_points, Quality.modes),
+    Measure(("modes_covered", "mode_kl"), _of_stacks, Quality.modes),
+    Measure(_DISTANCES, _of_images, Quality.distances),
+    Measure(("data_copying",), _of_images, Quality.copying),
+    Measure(_CONDITIONAL, _of_classes, Quality.conditional),
+)
+"""What can be measured of samples, one row for numbers that are computed together; each takes a `Quality`."""

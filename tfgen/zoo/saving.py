@@ -12,12 +12,13 @@ import keras
 import numpy as np
 
 from tfgen import audio, pictures
-from tfgen.models.labels import in_turn
 from tfgen.zoo import classifiers
+from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.entries import locate, sha256_of, write_entry
-from tfgen.zoo.measures import Progress, measure
+from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import Recipe, read_recipe
+from tfgen.zoo.table import Progress
 
 __all__ = ["commanded", "converted", "pack", "save", "write_card"]
 
@@ -49,7 +50,7 @@ def converted(model: Any, *, precision: str = "float32") -> Any:
     if classifiers.is_classifier(model):
         return classifiers.in_format(model, precision)
     copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
-    pairs = [(network, average) for network, average in model._averaged_pairs() if average is not network]
+    pairs = get_averages(model)
     averages = {id(network): average for network, average in pairs}
     copies = {id(average) for _, average in pairs}
     sources = [layer for layer in model.layers if id(layer) not in copies]
@@ -139,12 +140,14 @@ def commanded(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]
 
 def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
     if not classifiers.is_classifier(model):
-        if "features" in model._condition_names():
+        turn = conditions_in_turn(model, _SAMPLES)
+        if turn is None:
             return  # nobody can choose them
         if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
-            pictures.save_grid(model.sample(_SAMPLES, seed=0, **in_turn(model, _SAMPLES)), path)
-        elif model.output_name == "audio":
-            heard = model.sample(_CLIPS, seed=0, length=_SECONDS * model.sample_rate, **in_turn(model, _CLIPS))
+            pictures.save_grid(model.sample(_SAMPLES, seed=0, **turn), path)
+        elif get_medium(model) == "audio":
+            turn = {name: rows[:_CLIPS] for name, rows in turn.items()}
+            heard = model.sample(_CLIPS, seed=0, length=_SECONDS * model.sample_rate, **turn)
             pictures.save_grid(pictures.envelopes(heard), path)
             audio.write_wav(path.with_suffix(".wav"), heard[0], sample_rate=model.sample_rate)
     elif recipe is not None:
@@ -167,8 +170,8 @@ def _describe(model: Any, path: Path) -> dict[str, Any]:
     described = {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
     if classifiers.is_classifier(model):
         return {**described, "class": classifiers.FUNCTION}
-    conditions = model._condition_names()
-    return {**described, "conditional_on": conditions} if conditions else described
+    condition = condition_name(model)
+    return described if condition is None else {**described, "conditional_on": [condition]}
 
 
 def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:

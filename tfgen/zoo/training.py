@@ -13,9 +13,9 @@ import keras
 from tfgen import callbacks, data
 from tfgen.zoo import classifiers
 from tfgen.zoo.environment import hardware
-from tfgen.zoo.measures import Progress
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack
+from tfgen.zoo.table import Progress
 
 __all__ = ["fit_recipe", "train"]
 

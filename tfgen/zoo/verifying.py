@@ -11,9 +11,10 @@ import numpy as np
 
 from tfgen.zoo.entries import locate, read_metrics
 from tfgen.zoo.loading import load
-from tfgen.zoo.measures import Progress, measure
+from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import read_recipe
 from tfgen.zoo.saving import commanded, write_card
+from tfgen.zoo.table import Progress
 
 __all__ = ["remeasure", "verify"]
 
