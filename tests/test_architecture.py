@@ -126,6 +126,32 @@ def test_imports_run_downward():
     none_of(found, "A room imports lower floors only.")
 
 
+# A command imports what it needs when it needs it, and so does a job in a process of its own.
+LATE_IMPORTS = ("tfgen/cli/", "tfgen/testing/_child.py")
+
+
+def _late_imports(source: Source, tree: ast.AST | None = None) -> set[str]:
+    """Finds the modules of a source's own room that it imports inside functions."""
+    functions = [node for node in ast.walk(tree or source.tree) if isinstance(node, FUNCTIONS)]
+    found = {target for function in functions for target in source.imports(function)}
+    return {target for target in found if target.split(".")[0] == "tfgen" and _room(target) == _room(source.module)}
+
+
+def test_no_circle_of_imports_is_closed_inside_a_function():
+    source = next(source for source in sources("tfgen") if source.module == "tfgen.data.memory")
+    late = ast.parse(
+        "import os\nfrom tfgen.data import idx\ndef f():\n    from tfgen.data import loading\n    from tfgen import audio"
+    )
+    assert _late_imports(source, late) == {"tfgen.data.loading"}
+    found = [
+        f"{source.place} imports {target}"
+        for source in sources("tfgen")
+        if not source.place.startswith(LATE_IMPORTS)
+        for target in sorted(_late_imports(source))
+    ]
+    none_of(found, "Modules of one room import each other at the top, so that who is built on whom can be seen.")
+
+
 def test_the_library_imports_neither_tests_nor_benchmarks():
     found = [
         f"{source.place} imports {target}"

@@ -1,15 +1,13 @@
-"""Binary images: the draw follows its formula, its probability is the intensity, and the fixed draw is the published one."""
+"""Binary images: the draw follows its formula, and its probability is the intensity."""
 
 from __future__ import annotations
-
-import hashlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.data import arrays, binarize, fixed_binarized
-from tfgen.data.binary import FIXED_SHA256, draw_fixed
+from tfgen.data import binarize
+from tfgen.data.binary import draw_fixed
 from tfgen.random import row_seeds
 
 MASK = 2**64 - 1
@@ -81,16 +79,3 @@ def test_whole_numbers_other_than_bytes_are_refused():
 def test_one_seed_per_image():
     with pytest.raises(ValueError, match="Expected one seed per image"):
         binarize(np.zeros((2, 3), np.float32), [0])
-
-
-@pytest.mark.parametrize("name", ["fashion_mnist", "fashion_mnist_small"])
-def test_the_fixed_draw_is_the_published_one(name):
-    drawn = fixed_binarized(name=name)
-    images, _ = arrays(name, "test")
-    assert drawn.shape == images.shape and drawn.dtype == np.uint8
-    assert hashlib.sha256(drawn.tobytes()).hexdigest() == FIXED_SHA256[name, "test"]
-    assert (drawn[images == 0] == 0).all() and (drawn[images == 255] == 1).all()
-    row = len(images) - 1
-    seed = int(row_seeds(0, len(images))[row])
-    expected = [uniform(seed, pixel) < np.float32(v) / np.float32(255) for pixel, v in enumerate(images[row].ravel())]
-    np.testing.assert_array_equal(drawn[row].ravel(), np.array(expected, np.uint8))

@@ -5,26 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfgen.data import arrays, subset
+from tfgen.data import arrays, bundled, subset
 from tfgen.random import row_seeds
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_bundled_file_is_what_the_rule_draws(split):
     images, labels = arrays("fashion_mnist", split)
-    chosen = subset.draw_subset(labels, subset.SIZES[split] // 10)
-    stored, classes = subset.read_subset(split)
+    chosen = subset.draw_subset(labels, bundled.SIZES[split] // 10)
+    stored, classes = bundled.read_subset(split)
     np.testing.assert_array_equal(stored, images[chosen])
     np.testing.assert_array_equal(classes, labels[chosen])
 
 
 def test_the_script_writes_the_same_bytes(tmp_path, monkeypatch, capsys):
-    bundled = subset.FILE.read_bytes()
+    known = bundled.FILE.read_bytes()
     monkeypatch.setattr(subset, "FILE", tmp_path / "again.npz")
     subset.main()
-    assert (tmp_path / "again.npz").read_bytes() == bundled
+    assert (tmp_path / "again.npz").read_bytes() == known
     assert [file.name for file in tmp_path.iterdir()] == ["again.npz"]
-    assert f"({len(bundled)} bytes)" in capsys.readouterr().out
+    assert f"({len(known)} bytes)" in capsys.readouterr().out
 
 
 def test_the_first_of_each_class_by_hash_are_taken():
@@ -43,5 +43,5 @@ def test_too_few_of_a_class():
 
 
 def test_its_text_states_rule_and_licence():
-    text = subset.FILE.with_suffix(".md").read_text(encoding="utf-8")
+    text = bundled.FILE.with_suffix(".md").read_text(encoding="utf-8")
     assert "The MIT License (MIT)" in text and "Zalando SE" in text and "row_seeds(0, n)" in text

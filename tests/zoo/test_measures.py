@@ -14,7 +14,7 @@ import pytest
 
 import tfgen
 from tfgen import data, random, zoo
-from tfgen.data.binary import FIXED_SHA256
+from tfgen.data import FIXED_SHA256
 from tfgen.zoo import measures
 from tfgen.zoo.measures import MEASURES, measure
 from tfgen.zoo.numbers import make_number

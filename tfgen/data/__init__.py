@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tfgen.data.audio import from_wav_folder
-from tfgen.data.binary import binarize, fixed_binarized
+from tfgen.data.binary import binarize
 from tfgen.data.checks import check_binary, check_images, check_labels, check_lengths
+from tfgen.data.fixed import FIXED_SHA256, fixed_binarized
 from tfgen.data.folder import from_folder
 from tfgen.data.loading import arrays, class_names, load
 from tfgen.data.memory import from_arrays
@@ -13,6 +14,7 @@ from tfgen.data.position import get_epoch, get_skip, resumable, set_position
 from tfgen.data.stacked import from_stacks, stack_indices
 
 __all__ = [
+    "FIXED_SHA256",
     "GaussianModes",
     "arrays",
     "binarize",

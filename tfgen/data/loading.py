@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data import prepared, subset
+from tfgen.data import bundled, prepared
 from tfgen.data.audio import audio_windows, is_speech, window_batches
 from tfgen.data.drawn import drawn_sizes, read_drawn
+from tfgen.data.folder import folder_classes
 from tfgen.data.memory import as_size, batches, check_options, gather, view_images
 from tfgen.data.sources import find_builder
 
@@ -157,10 +158,8 @@ def class_names(name: str) -> list[str]:
       'Ankle boot'
     """
     if name in (SMALL, "fashion_mnist"):
-        return list(subset.CLASS_NAMES)
+        return list(bundled.CLASS_NAMES)
     if isinstance(name, (str, os.PathLike)) and os.path.isdir(name):
-        from tfgen.data.folder import folder_classes
-
         return folder_classes(name)
     if is_speech(name):
         raise ValueError(f"Expected a data set with classes. Received: name={name!r}, one voice without labels")
@@ -194,7 +193,7 @@ def _cached_builder(name: str, *environment: str | None) -> Any:
 
 
 def _sizes(builder: Any) -> dict[str, int]:
-    return subset.SIZES if builder is None else {key: info.num_examples for key, info in builder.info.splits.items()}
+    return bundled.SIZES if builder is None else {key: info.num_examples for key, info in builder.info.splits.items()}
 
 
 def _shape(builder: Any, size: tuple[int, int] | None) -> tuple[int, int, int]:
@@ -231,7 +230,7 @@ def _columns(
     """Reads the whole splits that parts belong to, and the numbers of the examples that the parts name."""
     bases = list(dict.fromkeys(base for base, _, _ in parts))
     if builder is None:
-        columns = [subset.read_subset(base) for base in bases]
+        columns = [bundled.read_subset(base) for base in bases]
         if size is not None:
             columns = [(prepared.resize(tf.constant(images), size).numpy(), labels) for images, labels in columns]
     else:

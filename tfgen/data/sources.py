@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgen.data.audio import SPEECH
+from tfgen.data.builder import local_fashion_mnist
 from tfgen.data.drawn import NAMES
 from tfgen.data.idx import FILES, find_idx_files
 
@@ -114,15 +115,14 @@ def prepare_idx(source: str | Path) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    from tfgen.data.builder import FashionMNIST
-
     digest = hashlib.sha256()
     for paths in (find_idx_files(source) or {}).values():
         for path in paths:
             digest.update(path.read_bytes())
     parent = cache_folder() / "tfds"
     final = parent / f"idx-{digest.hexdigest()[:16]}"
-    inside = Path(FashionMNIST.name, str(FashionMNIST.VERSION))
+    builder = local_fashion_mnist()
+    inside = Path(builder.name, str(builder.VERSION))
     with _preparing:
         if not (final / inside / "dataset_info.json").is_file():
             _remove_stale(parent)
@@ -130,7 +130,7 @@ def prepare_idx(source: str | Path) -> Any:
             aside = Path(tempfile.mkdtemp(prefix="preparing-", dir=parent))
             try:
                 with contextlib.redirect_stdout(io.StringIO()):  # TFDS says "Downloading"; its progress bars go to stderr
-                    FashionMNIST(source=source, data_dir=str(aside)).download_and_prepare()
+                    builder(source=source, data_dir=str(aside)).download_and_prepare()
                 _rename(aside, final)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The part of Fashion-MNIST that travels with the package, and how it was drawn: `python -m tfgen.data.subset` draws it again.
+"""How the part of Fashion-MNIST that travels with the package was drawn: `python -m tfgen.data.subset` draws it again.
 
 Images are numbered in TFDS's order and sorted by `tfgen.random.row_seeds(0, n)`. Of the training split the first 200 of each
 class are taken, of the test split the first 50, and they stay in that sorted order.
@@ -6,30 +6,15 @@ class are taken, of the test split the first 50, and they stay in that sorted or
 
 from __future__ import annotations
 
-import functools
 import os
-from pathlib import Path
 
 import numpy as np
 
+from tfgen.data.bundled import CLASS_NAMES, FILE, SIZES
+from tfgen.data.loading import arrays
 from tfgen.random import row_seeds
 
-__all__ = ["CLASS_NAMES", "SIZES", "draw_subset", "main", "read_subset"]
-
-FILE = Path(__file__).with_name("fashion_mnist_small.npz")
-SIZES = {"train": 2000, "test": 500}
-CLASS_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+__all__ = ["draw_subset", "main"]
 
 
 def draw_subset(labels: np.ndarray, per_class: int) -> np.ndarray:
@@ -61,32 +46,6 @@ def draw_subset(labels: np.ndarray, per_class: int) -> np.ndarray:
     return order[chosen[order]].astype(np.int64)
 
 
-@functools.lru_cache(maxsize=2)
-def read_subset(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Reads one split of the bundled subset, once a process.
-
-    Args:
-      split: "train" or "test".
-
-    Returns:
-      images: (2000 or 500, 28, 28, 1) uint8, not writeable.
-      labels: (2000 or 500,) int64, not writeable.
-
-    Raises:
-      KeyError: there is no such split.
-
-    Example:
-      >>> images, labels = read_subset("test")
-      >>> images.shape, labels.dtype.name
-      ((500, 28, 28, 1), 'int64')
-    """
-    with np.load(FILE, allow_pickle=False) as columns:
-        images, labels = columns[f"{split}_images"], columns[f"{split}_labels"].astype(np.int64)
-    images.setflags(write=False)
-    labels.setflags(write=False)
-    return images, labels
-
-
 def main() -> None:
     """Draws the subset from the whole Fashion-MNIST and writes `fashion_mnist_small.npz` beside this module.
 
@@ -97,8 +56,6 @@ def main() -> None:
       >>> callable(main)
       True
     """
-    from tfgen.data.loading import arrays  # `load` reads the subset through this module
-
     columns = {}
     for split, size in SIZES.items():
         images, labels = arrays("fashion_mnist", split)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from tfgen import paths
 
@@ -124,8 +126,6 @@ class Extractor:
     def _run(self, images: Any, batch_size: int, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
         images = self._checked(images)
         if self._compiled is None:
-            import tensorflow as tf
-
             self._compiled = tf.function(self._outputs, reduce_retracing=True, autograph=False)
         parts: list[tuple[Any, Any]] = []
         for start in range(0, len(images), batch_size):
@@ -140,9 +140,6 @@ class Extractor:
         return features, logits
 
     def _outputs(self, batch: Any) -> tuple[Any, Any]:
-        import keras
-        import tensorflow as tf
-
         found = self._network(batch, training=False) if isinstance(self._network, keras.Model) else self._network(batch)
         features, logits = found if self.has_classes else (found, tf.zeros((tf.shape(batch)[0], 0)))
         features = tf.cast(features, tf.float32)
@@ -217,8 +214,6 @@ def load_extractor(name: str | os.PathLike[str] = CLASSIFIER, *, weights: str | 
 
 
 def _from_file(path: Path, *, name: str, sha256: str) -> Extractor:
-    import keras
-
     try:
         model: Any = keras.saving.load_model(path, compile=False)
     except Exception as error:
@@ -233,9 +228,6 @@ def _from_file(path: Path, *, name: str, sha256: str) -> Extractor:
 
 
 def _inception(weights: str | os.PathLike[str] | None) -> Extractor:
-    import keras
-    import tensorflow as tf
-
     path = Path(weights) if weights is not None else Path(keras.config.keras_home()) / "models" / _INCEPTION_FILE
     if not path.is_file():
         raise FileNotFoundError(

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import callbacks, data, random
+from tfgen import callbacks, data, networks, pictures, precision, random
 from tfgen.data import binarize
 from tfgen.zoo.environment import hardware
 
@@ -64,8 +64,6 @@ def build_classifier(recipe: Any, policy: str) -> Any:
     Raises:
       ValueError: an argument is wrong.
     """
-    from tfgen import networks
-
     keras.utils.set_random_seed(recipe["seed"])
     try:
         classifier = networks.image_classifier(**recipe["model"]["arguments"], dtype=policy)
@@ -147,8 +145,6 @@ def fit_classifier(recipe: Any, directory: Path, *, epochs: int | None = None) -
     Returns:
       classifier: trained, with its optimizer.
     """
-    from tfgen import precision
-
     path, total = directory / "checkpoint.keras", recipe["epochs"] if epochs is None else epochs
     resumed = path.exists() and (directory / "run.json").exists()
     policy = precision.fastest_policy(recipe["precision"])
@@ -247,8 +243,6 @@ def draw_classes(model: Any, images: np.ndarray, path: Path, *, columns: int = 1
       path: a PNG file.
       columns: images a row.
     """
-    from tfgen import pictures
-
     found = np.asarray(model.predict(images, verbose=0)).argmax(1)
     blank = np.zeros_like(images[:columns])
     rows = [np.concatenate([images[found == number], blank])[:columns] for number in range(model.output_shape[-1])]

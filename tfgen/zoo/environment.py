@@ -7,6 +7,10 @@ import platform
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from tfgen import precision
 
 __all__ = ["hardware", "versions"]
@@ -43,9 +47,5 @@ def versions() -> dict[str, str]:
       >>> sorted(versions())
       ['keras', 'numpy', 'tensorflow', 'tfgen']
     """
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
     own = sys.modules["tfgen"].__version__  # read where it stands: a clone on the path is not installed
     return {"tfgen": own, "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}

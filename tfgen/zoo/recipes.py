@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
+
+from tfgen import models
+from tfgen import precision as formats
+from tfgen.zoo import classifiers
+from tfgen.zoo.entries import locate
 from tfgen.zoo.protocols import Protocol
 
 __all__ = ["Recipe", "read_recipe"]
@@ -86,12 +92,6 @@ class Recipe:
         Raises:
           ValueError: the recipe names an unknown class, or an argument is wrong.
         """
-        import keras
-
-        from tfgen import models
-        from tfgen import precision as formats
-        from tfgen.zoo import classifiers
-
         if classifiers.is_classifier(self):
             return classifiers.build_classifier(self, formats.fastest_policy(precision or self["precision"]))
         cls = _lookup(models, self["model"]["class"], "model class")
@@ -145,8 +145,6 @@ def _lookup(module: Any, name: str, what: str) -> Any:
 
 
 def _make_optimizer(spec: dict[str, Any], path: Path) -> Any:
-    import keras
-
     settings = dict(spec)
     rate = settings.get("learning_rate")
     try:
@@ -185,8 +183,6 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
       True
     """
     import yaml
-
-    from tfgen.zoo.entries import locate
 
     path = Path(source)
     if path.suffix not in (".yaml", ".yml"):
