@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
+
 __all__ = ["mu_law_decode", "mu_law_edges", "mu_law_encode", "read_wav", "write_wav"]
 
 _FULL_SCALE = 32768  # of 16 bits
@@ -21,11 +23,10 @@ def _expand(companded: np.ndarray, levels: int) -> np.ndarray:
     return np.sign(companded) * np.expm1(np.abs(companded) * np.log(levels)) / (levels - 1)
 
 
-@functools.lru_cache
+@functools.lru_cache(typed=True)
 def _tables(levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Computes the edges between codes, (levels - 1,), and the value of each code, (levels,); both increase."""
-    if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)) or not 2 <= levels <= 65536:
-        raise ValueError(f"`levels` must be a number of codes in [2, 65536]. Received: levels={levels!r}")
+    checks.integer(levels, "levels", least=2, most=65536)
     edges = _expand(2.0 * np.arange(1, levels) / levels - 1.0, levels).astype(np.float32)
     values = _expand((2.0 * np.arange(levels) + 1.0) / levels - 1.0, levels).astype(np.float32)
     for table in (edges, values):
@@ -164,8 +165,7 @@ def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) 
         raise ValueError(f"Expected a waveform of shape (time, channels). Received: shape {np.shape(waveform)}")
     if not np.isfinite(values).all() or np.abs(values).max(initial=0.0) > 1.0 + 1e-5:
         raise ValueError(f"Expected a finite waveform in [-1, 1]. Received: values up to {np.abs(values).max()}")
-    if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, np.integer)) or sample_rate < 1:
-        raise ValueError(f"`sample_rate` must be a positive integer, in Hz. Received: sample_rate={sample_rate!r}")
+    sample_rate = checks.integer(sample_rate, "sample_rate", least=1)
     frames = np.clip(np.round(values * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
     path = Path(path)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
@@ -173,7 +173,7 @@ def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) 
         with wave.open(os.fspath(aside), "wb") as file:
             file.setnchannels(values.shape[1])
             file.setsampwidth(2)
-            file.setframerate(int(sample_rate))
+            file.setframerate(sample_rate)
             file.writeframes(frames.tobytes())
         os.replace(aside, path)
     finally:

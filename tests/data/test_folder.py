@@ -94,9 +94,9 @@ def test_a_damaged_picture_is_named(zoo, content):
     ("options", "kind", "sentence"),
     [
         ({"path": "/nowhere"}, FileNotFoundError, "path='/nowhere', which is no folder"),
-        ({"channels": 2}, ValueError, "`channels` to be 3 \\(colour\\) or 1 \\(grey\\)"),
+        ({"channels": 2}, ValueError, "`channels` must be one of 1, 3. Received: channels=2"),
         ({"image_size": None}, ValueError, "try image_size=64"),
-        ({"image_size": -4}, ValueError, "`image_size` as one positive integer"),
+        ({"image_size": -4}, ValueError, "`image_size` must be an integer of at least 1. Received: image_size=-4"),
         ({"view": "bits"}, ValueError, "Received: view='bits'"),
     ],
 )

@@ -186,12 +186,12 @@ def test_a_new_process_and_two_replicas_read_the_same_order():
         ({"labels": np.arange(5)}, ValueError, "6 images and 5 labels"),
         ({"labels": np.arange(6) - 1}, ValueError, "out of range, the first labels\\[0\\]=-1"),
         ({"labels": np.arange(6) / 2}, TypeError, "to be integers"),
-        ({"batch_size": 0}, ValueError, "`batch_size` to be at least 1"),
-        ({"batch_size": 2.0}, TypeError, "`batch_size` to be an integer"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be an integer of at least 1. Received: batch_size=0"),
+        ({"batch_size": 2.0}, TypeError, "`batch_size` must be an integer. Received: batch_size=2.0"),
         ({"view": "binary"}, ValueError, "'8bit', 'binarized'. Received: view='binary'"),
         ({"shuffle": "yes"}, TypeError, "`shuffle` to be True, False or None"),
         ({"seed": 2**63}, ValueError, "fit 64 bits"),
-        ({"seed": 0.5}, TypeError, "`seed` to be an integer"),
+        ({"seed": 0.5}, TypeError, "`seed` must be an integer. Received: seed=0.5"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(options, kind, sentence):

@@ -93,11 +93,11 @@ def test_load_knows_them_by_name(name, mixture):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: ring(0), "Expected `modes` to be a positive integer. Received: modes=0"),
-        (lambda: ring(8, radius=0.0), "Expected `radius` to be a positive number. Received: radius=0.0"),
-        (lambda: grid(2.5), r"Expected `side` to be a positive integer. Received: side=2.5"),
-        (lambda: grid(spacing=float("nan")), "Expected `spacing` to be a positive number. Received: spacing=nan"),
-        (lambda: ring(scale=-1.0), "Expected `scale` to be a positive number. Received: scale=-1.0"),
+        (lambda: ring(0), "`modes` must be an integer of at least 1. Received: modes=0"),
+        (lambda: ring(8, radius=0.0), "`radius` must be a number above 0. Received: radius=0.0"),
+        (lambda: grid(2.5), "`side` must be an integer of at least 1. Received: side=2.5"),
+        (lambda: grid(spacing=float("nan")), "`spacing` must be a number above 0. Received: spacing=nan"),
+        (lambda: ring(scale=-1.0), "`scale` must be a number above 0. Received: scale=-1.0"),
         (lambda: GaussianModes(np.zeros(3), 1.0), r"Expected finite `centres` of shape \(modes, dimensions\)"),
         (lambda: load("ring", view="binarized"), "leave `view` and `image_size` out. Received: name='ring', view='binarized'"),
         (lambda: load("grid", image_size=8), r"leave `view` and `image_size` out. Received: .*image_size=\(8, 8\)"),

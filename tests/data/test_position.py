@@ -36,13 +36,13 @@ def test_a_skip_is_taken_once():
 
 @pytest.mark.parametrize("arguments", [(1.0,), ("1",), (True,), (0, None)])
 def test_positions_are_integers(arguments):
-    with pytest.raises(TypeError, match="to be an integer"):
+    with pytest.raises(TypeError, match=r"`(epoch|skip_batches)` must be an integer. Received"):
         set_position(*arguments)
 
 
 @pytest.mark.parametrize("arguments", [(-1,), (0, -1)])
 def test_positions_are_not_negative(arguments):
-    with pytest.raises(ValueError, match="at least 0"):
+    with pytest.raises(ValueError, match=r"`(epoch|skip_batches)` must be an integer of at least 0. Received"):
         set_position(*arguments)
 
 

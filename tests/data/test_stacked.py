@@ -86,7 +86,7 @@ def test_stacks_are_resized():
 @pytest.mark.parametrize(
     ("call", "kind", "sentence"),
     [
-        (lambda: stack_indices(3, 0), ValueError, "at least one image to choose from. Received: num_images=0"),
+        (lambda: stack_indices(3, 0), ValueError, "`num_images` must be an integer of at least 1. Received: num_images=0"),
         (lambda: stack_indices(2.0, 3), TypeError, "`n` must be an integer. Received: n=2.0"),
         (lambda: from_stacks(np.zeros((2, 4, 4, 3))), ValueError, r"Expected `images` of shape \(batch, any, any, 1\)"),
         (lambda: from_stacks(np.full((2, 4, 4, 1), 7.0)), ValueError, "Divide by 255"),

@@ -37,5 +37,5 @@ def test_what_is_no_code_is_refused(codes):
     for compute in (lambda: code_entropy(codes, levels=2), lambda: order_1_nll(codes, np.array([0]), levels=2)):
         with pytest.raises(ValueError, match=r"Expected integers in \[0, 2\)"):
             compute()
-    with pytest.raises(ValueError, match="smoothing"):
+    with pytest.raises(ValueError, match=r"`smoothing` must be a number above 0. Received"):
         order_1_nll(np.array([0]), np.array([0]), smoothing=0.0)

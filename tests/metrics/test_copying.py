@@ -172,7 +172,7 @@ def test_cells_without_enough_generated_rows_do_not_count():
 @pytest.mark.parametrize(
     ("call", "kind", "sentence"),
     [
-        (lambda rows: nearest_neighbours(rows, rows, k=61), ValueError, "`k` from 1 to the 60 references. Received: k=61"),
+        (lambda rows: nearest_neighbours(rows, rows, k=61), ValueError, r"`k` must be an integer in \[1, 60\]. Received: k=61"),
         (lambda rows: nearest_neighbours(rows, rows, k=0), ValueError, "Received: k=0"),
         (lambda rows: nearest_neighbours(rows, rows[:, :2]), ValueError, "Received: 3 and 2 features per row"),
         (lambda rows: nearest_neighbours(rows * np.nan, rows), ValueError, "queries with NaN"),
@@ -180,7 +180,11 @@ def test_cells_without_enough_generated_rows_do_not_count():
         (lambda rows: nearest_neighbours(rows, [["a"]]), TypeError, "Expected `references` to hold numbers"),
         (lambda rows: data_copying_statistic(rows, rows, rows[:, :2]), ValueError, "`train` and `generated` from the same"),
         (lambda rows: data_copying_statistic(rows, rows[:0], rows), ValueError, "at least one row in `test`"),
-        (lambda rows: data_copying_statistic(rows, rows, rows, cells=0), ValueError, "Received: cells=0"),
+        (
+            lambda rows: data_copying_statistic(rows, rows, rows, cells=0),
+            ValueError,
+            r"`cells` must be an integer in \[1, 60\]. Received: cells=0",
+        ),
         (
             lambda rows: data_copying_statistic(rows, rows[:3], rows, cells=5),
             ValueError,

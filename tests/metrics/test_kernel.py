@@ -97,9 +97,9 @@ def test_float32_features_are_multiplied_in_float64():
 @pytest.mark.parametrize(
     ("a", "b", "options", "message"),
     [
-        (ROWS, OTHERS, {}, "`subset_size` from 2 to 40, the rows of the smaller set.*Received: subsets=50, subset_size=1000"),
-        (ROWS, OTHERS, {"subset_size": 1}, "Received: subsets=50, subset_size=1"),
-        (ROWS, OTHERS, {"subset_size": 5, "subsets": 0}, "Received: subsets=0, subset_size=5"),
+        (ROWS, OTHERS, {}, "`subset_size` must be at most 40, the rows of the smaller set.*Received: subset_size=1000"),
+        (ROWS, OTHERS, {"subset_size": 1}, "`subset_size` must be an integer of at least 2. Received: subset_size=1"),
+        (ROWS, OTHERS, {"subset_size": 5, "subsets": 0}, "`subsets` must be an integer of at least 1. Received: subsets=0"),
         (ROWS, OTHERS[:, :2], {"subset_size": 5}, "Received: 3 and 2 features per row"),
         (ROWS * np.nan, OTHERS, {"subset_size": 5}, "Received: a with NaN or infinity in row 0"),
         (ROWS * 1e60, OTHERS, {"subset_size": 5}, "sixth powers float64 can hold"),

@@ -60,5 +60,5 @@ def test_it_equals_what_the_gaussian_likelihood_reports():
 
 
 def test_one_level_is_refused():
-    with pytest.raises(ValueError, match=r"at least 2\. Received: levels=1"):
+    with pytest.raises(ValueError, match=r"`levels` must be an integer of at least 2\. Received: levels=1"):
         density_bits_per_dim(0.0, (1,), levels=1)

@@ -110,8 +110,12 @@ def test_perfect_stacks_by_the_published_protocol():
         (lambda: modes_of_points(np.zeros((3, 3)), CENTRES, 1.0), ValueError, r"equally many dimensions. Received: .*\(3, 3\)"),
         (lambda: modes_of_points([[np.nan, 0.0]], CENTRES, 1.0), ValueError, "NaN"),
         (lambda: modes_of_points([["a", "b"]], CENTRES, 1.0), TypeError, "Expected `points` to hold numbers"),
-        (lambda: modes_of_points(CENTRES, CENTRES, 0.0), ValueError, "`scale` to be a positive number. Received: scale=0.0"),
-        (lambda: modes_of_points(CENTRES, CENTRES, 1.0, radius=-1), ValueError, "`radius` to be a positive number. Received"),
+        (lambda: modes_of_points(CENTRES, CENTRES, 0.0), ValueError, "`scale` must be a number above 0. Received: scale=0.0"),
+        (
+            lambda: modes_of_points(CENTRES, CENTRES, 1.0, radius=-1),
+            ValueError,
+            "`radius` must be a number above 0. Received: radius=-1",
+        ),
         (lambda: modes_of_classes([1, 2]), ValueError, r"Received: channels.shape=\(2,\)"),
         (
             lambda: modes_of_classes(np.zeros((2, 3, 5))),

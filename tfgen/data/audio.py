@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.audio import read_wav
 from tfgen.data.memory import batches, check_options, gather, view_images
 
@@ -72,8 +73,7 @@ def cut_windows(files: list[Path], length: int) -> tuple[np.ndarray, int]:
       >>> cut_windows([file, file], 8)[0].shape
       (2, 8, 1)
     """
-    if isinstance(length, bool) or not isinstance(length, (int, np.integer)) or length < 1:
-        raise ValueError(f"`length` must be a positive number of samples. Received: length={length!r}")
+    length = checks.integer(length, "length", least=1)
     parts, rate = [], 0
     for file in files:
         waveform, found = read_wav(file)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["check_binary", "check_images", "check_labels", "check_lengths"]
+from tfgen import checks
+
+__all__ = ["check_binary", "check_images", "check_integer", "check_labels", "check_lengths"]
 
 _SLACK = 1e-5  # bfloat16 and resizing round a little past the ends of the range
 
@@ -119,6 +121,33 @@ def check_labels(labels: np.ndarray | tf.Tensor, num_classes: int, *, name: str 
             f"Expected `{name}` in [0, {num_classes}), the classes being numbered from 0. "
             f"Received: {count} label{'s' if count > 1 else ''} out of range, the first {name}{_first(array, wrong)}"
         )
+
+
+def check_integer(value: Any, name: str, *, least: int | None = None) -> int:
+    """Checks an argument that counts or numbers something, and tells a wrong type from a wrong value.
+
+    Args:
+      value: what was given.
+      name: what the caller calls it.
+      least: the smallest value that makes sense, or None.
+
+    Returns:
+      value: a Python integer.
+
+    Raises:
+      TypeError: it is no integer.
+      ValueError: it is too small.
+
+    Example:
+      >>> from tfgen.data.checks import check_integer
+      >>> check_integer(64, "batch_size", least=1)
+      64
+    """
+    try:
+        value = checks.integer(value, name)
+    except ValueError as error:  # without bounds, what is refused has the wrong type
+        raise TypeError(str(error)) from None
+    return checks.integer(value, name, least=least)
 
 
 def check_lengths(images: Any, labels: Any) -> None:

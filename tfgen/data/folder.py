@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.data.memory import as_size, batches, check_options, from_arrays, view_images
 from tfgen.data.prepared import fits_in_memory
 
@@ -61,8 +62,7 @@ def from_folder(
     size = as_size(image_size)
     if size is None:
         raise ValueError("Expected `image_size`, one size for all pictures. Received: image_size=None; try image_size=64")
-    if channels not in (1, 3):
-        raise ValueError(f"Expected `channels` to be 3 (colour) or 1 (grey). Received: channels={channels!r}")
+    checks.one_of(channels, "channels", (1, 3))
     files = list_pictures(path)
     classes = _classes_of(Path(path), files) if labels else None
     if fits_in_memory((*size, channels), len(files)):

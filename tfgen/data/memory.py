@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.data.binary import binarize
-from tfgen.data.checks import check_images, check_labels, check_lengths
+from tfgen.data.checks import check_images, check_integer, check_labels, check_lengths
 from tfgen.data.position import take_position, with_cardinality
 from tfgen.random import row_keys, row_seeds
 
@@ -105,15 +106,10 @@ def check_options(*, batch_size: int, view: str, shuffle: bool | None, seed: int
     Example:
       >>> check_options(batch_size=64, view="8bit", shuffle=None, seed=0)
     """
-    for name, value in (("batch_size", batch_size), ("seed", seed)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"Expected `{name}` to be an integer. Received: {name}={value!r}")
-    if not -(2**63) <= seed < 2**63:
+    check_integer(batch_size, "batch_size", least=1)
+    if not -(2**63) <= check_integer(seed, "seed") < 2**63:
         raise ValueError(f"Expected `seed` to fit 64 bits. Received: seed={seed}")
-    if batch_size < 1:
-        raise ValueError(f"Expected `batch_size` to be at least 1. Received: batch_size={batch_size}")
-    if view not in VIEWS:
-        raise ValueError(f"Expected `view` to be one of {', '.join(map(repr, VIEWS))}. Received: view={view!r}")
+    checks.one_of(view, "view", VIEWS)
     if not isinstance(shuffle, (bool, np.bool_, type(None))):
         raise TypeError(f"Expected `shuffle` to be True, False or None. Received: shuffle={shuffle!r}")
 
@@ -136,12 +132,11 @@ def as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """
     if image_size is None:
         return None
-    pair = tuple(image_size) if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in pair):
-        raise ValueError(
-            f"Expected `image_size` as one positive integer or as (height, width). Received: image_size={image_size!r}"
-        )
-    return int(pair[0]), int(pair[1])
+    if isinstance(image_size, (tuple, list)):
+        height, width = checks.shape(image_size, "image_size", ("height", "width"))
+        return height, width
+    side = checks.integer(image_size, "image_size", least=1)
+    return side, side
 
 
 def gather(images: np.ndarray, labels: np.ndarray | None) -> Callable[[tf.Tensor], Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.data.memory import batches, check_options, gather, view_images
 from tfgen.random import as_row_seeds, normal, uniform
 
@@ -44,11 +44,9 @@ class GaussianModes:
         centres = np.array(self.centres, np.float32)  # a copy of its own
         if centres.ndim != 2 or not centres.size or not np.isfinite(centres).all():
             raise ValueError(f"Expected finite `centres` of shape (modes, dimensions). Received: centres={self.centres}")
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            raise ValueError(f"Expected `scale` to be a positive number. Received: scale={self.scale}")
         centres.setflags(write=False)
         object.__setattr__(self, "centres", centres)
-        object.__setattr__(self, "scale", float(self.scale))
+        object.__setattr__(self, "scale", checks.number(self.scale, "scale", above=0))
 
     def draw(self, n: int | None = None, *, seed: int | Sequence[int] | np.ndarray = 0) -> tuple[np.ndarray, np.ndarray]:
         """Draws points; a point depends on its own row seed alone.
@@ -147,8 +145,7 @@ def ring(modes: int = 8, *, radius: float = 1.0, scale: float = 0.01) -> Gaussia
 
     Reference: Srivastava, Valkov, Russell, Gutmann, Sutton, 2017, VEEGAN, arXiv 1705.07761.
     """
-    _check_count("modes", modes)
-    _check_positive("radius", radius)
+    modes, radius = checks.integer(modes, "modes", least=1), checks.number(radius, "radius", above=0)
     angles = 2 * np.pi * np.arange(modes) / modes
     return GaussianModes(radius * np.stack([np.cos(angles), np.sin(angles)], -1), scale)
 
@@ -174,17 +171,6 @@ def grid(side: int = 5, *, spacing: float = 2.0, scale: float = 0.05) -> Gaussia
 
     Reference: Srivastava, Valkov, Russell, Gutmann, Sutton, 2017, VEEGAN, arXiv 1705.07761.
     """
-    _check_count("side", side)
-    _check_positive("spacing", spacing)
+    side, spacing = checks.integer(side, "side", least=1), checks.number(spacing, "spacing", above=0)
     line = spacing * (np.arange(side) - (side - 1) / 2)
     return GaussianModes(np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2), scale)
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"Expected `{name}` to be a positive integer. Received: {name}={value!r}")
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"Expected `{name}` to be a positive number. Received: {name}={value}")

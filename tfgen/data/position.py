@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen.data.checks import check_integer
+
 __all__ = ["get_epoch", "get_skip", "resumable", "set_position", "take_position"]
 
 _lock = threading.Lock()
@@ -39,13 +41,9 @@ def set_position(epoch: int, skip_batches: int = 0) -> None:
       3
       >>> tfgen.data.set_position(0)
     """
-    for name, value in (("epoch", epoch), ("skip_batches", skip_batches)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"Expected `{name}` to be an integer. Received: {name}={value!r}")
-        if value < 0:
-            raise ValueError(f"Expected `{name}` to be at least 0. Received: {name}={value}")
+    epoch, skip_batches = check_integer(epoch, "epoch", least=0), check_integer(skip_batches, "skip_batches", least=0)
     with _lock:
-        _cell.update(epoch=int(epoch), skip=int(skip_batches))
+        _cell.update(epoch=epoch, skip=skip_batches)
 
 
 def get_epoch() -> int:

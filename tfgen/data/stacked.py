@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.data.checks import check_images, check_labels, check_lengths
 from tfgen.data.memory import batches, check_options, view_images
 from tfgen.random import row_keys, row_seeds
@@ -40,8 +41,7 @@ def stack_indices(n: int, num_images: int, *, seed: int = 0) -> np.ndarray:
       >>> np.array_equal(tfgen.data.stack_indices(3, 60000), tfgen.data.stack_indices(9, 60000)[:3])
       True
     """
-    if num_images < 1:
-        raise ValueError(f"Expected at least one image to choose from. Received: num_images={num_images}")
+    num_images = checks.integer(num_images, "num_images", least=1)
     keys = row_keys(tf.constant(row_seeds(seed, n))[:, None], tf.range(CHANNELS)[None, :])
     return keys.numpy() % num_images
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
+from tfgen.layers.arguments import check_multiple, check_odd
 from tfgen.layers.rows import padded_row, row_product
 
 __all__ = ["CausalConv2D"]
@@ -115,21 +117,11 @@ class CausalConv2D(keras.layers.Layer):
         self, filters: int, kernel_size: int = 3, *, mask: str = "B", dilation: int = 1, channels: int = 1, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"`kernel_size` must be an odd integer of at least 1. Received: kernel_size={kernel_size}")
-        if mask not in ("A", "B"):
-            raise ValueError(f"`mask` must be 'A' or 'B'. Received: mask={mask!r}")
-        if dilation < 1:
-            raise ValueError(f"`dilation` must be at least 1. Received: dilation={dilation}")
-        if filters < 1 or filters % channels:
-            raise ValueError(
-                f"`filters` must be a positive multiple of the {channels} colour channels. Received: filters={filters}"
-            )
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.mask = mask
-        self.dilation = dilation
-        self.channels = channels
+        self.channels = checks.integer(channels, "channels", least=1)
+        self.filters = check_multiple(filters, "filters", self.channels)
+        self.kernel_size = check_odd(kernel_size, "kernel_size")
+        self.mask = checks.one_of(mask, "mask", ("A", "B"))
+        self.dilation = checks.integer(dilation, "dilation", least=1)
 
     @property
     def reach(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.layers.compiled import gate
 
 __all__ = ["GatedBlock1D"]
@@ -81,13 +82,11 @@ class GatedBlock1D(keras.layers.Layer):
         self, filters: int, *, gated: int, skip: int, dilation: int = 1, conditions: int = 0, last: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if min(filters, gated, skip, dilation) < 1 or conditions < 0:
-            raise ValueError(
-                "Expected `filters`, `gated`, `skip` and `dilation` of at least 1, and `conditions` of at least 0. Received: "
-                f"filters={filters}, gated={gated}, skip={skip}, dilation={dilation}, conditions={conditions}"
-            )
-        self.filters, self.gated, self.skip, self.dilation = filters, gated, skip, dilation
-        self.conditions, self.last = conditions, last
+        self.filters = checks.integer(filters, "filters", least=1)
+        self.gated = checks.integer(gated, "gated", least=1)
+        self.skip = checks.integer(skip, "skip", least=1)
+        self.dilation = checks.integer(dilation, "dilation", least=1)
+        self.conditions, self.last = checks.integer(conditions, "conditions", least=0), last
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if input_shape[-1] != self.filters:

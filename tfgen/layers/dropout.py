@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.layers.arguments import check_rate
 
 __all__ = ["RowDropout"]
 
@@ -38,10 +39,8 @@ class RowDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, *, stream: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"`rate` must lie in [0, 1). Received: rate={rate}")
-        self.rate, self.stream = rate, stream
-        self.dropped = min(round(256 * rate), 255)  # of 256 byte values
+        self.rate, self.stream = check_rate(rate, "rate"), stream
+        self.dropped = min(round(256 * self.rate), 255)  # of 256 byte values
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.built = True

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
+from tfgen.layers.arguments import check_multiple, check_odd, check_rate
 from tfgen.layers.causal import channel_groups, valid_convolution
 from tfgen.layers.compiled import gate
 from tfgen.layers.dropout import RowDropout
@@ -66,19 +68,11 @@ class GatedBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if kernel_size < 3 or kernel_size % 2 == 0:
-            raise ValueError(f"`kernel_size` must be an odd integer of at least 3. Received: kernel_size={kernel_size}")
-        if dilation < 1:
-            raise ValueError(f"`dilation` must be at least 1. Received: dilation={dilation}")
-        if place not in ("first", "middle", "last"):
-            raise ValueError(f"`place` must be 'first', 'middle' or 'last'. Received: place={place!r}")
-        if filters < 1 or skip < 1 or filters % groups or skip % groups:
-            raise ValueError(
-                f"`filters` and `skip` must be positive multiples of the {groups} ordered channels. Received: "
-                f"filters={filters}, skip={skip}"
-            )
-        self.filters, self.skip, self.kernel_size, self.dilation = filters, skip, kernel_size, dilation
-        self.place, self.dropout, self.groups, self.num_classes = place, dropout, groups, num_classes
+        self.groups, self.num_classes = checks.integer(groups, "groups", least=1), num_classes
+        self.filters, self.skip = check_multiple(filters, "filters", groups), check_multiple(skip, "skip", groups)
+        self.kernel_size = check_odd(kernel_size, "kernel_size", least=3)
+        self.dilation = checks.integer(dilation, "dilation", least=1)
+        self.place, self.dropout = checks.one_of(place, "place", ("first", "middle", "last")), check_rate(dropout, "dropout")
         self.first, self.last = place == "first", place == "last"
         self.dropouts = [RowDropout(dropout, stream=stream, dtype=self.dtype_policy) for stream in range(2)]
 

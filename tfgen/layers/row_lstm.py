@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
+from tfgen.layers.arguments import check_multiple
 from tfgen.layers.causal import channel_groups
 from tfgen.layers.lstm import lstm_scan
 from tfgen.layers.weights import class_bias, gate_bias, uniform
@@ -45,10 +47,8 @@ class RowLSTM(keras.layers.Layer):
 
     def __init__(self, filters: int, *, groups: int = 1, num_classes: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if filters < 1 or filters % groups:
-            raise ValueError(
-                f"`filters` must be a positive multiple of the {groups} ordered channels. Received: filters={filters}"
-            )
+        groups = checks.integer(groups, "groups", least=1)
+        filters = check_multiple(filters, "filters", groups)
         self.filters, self.groups, self.num_classes = filters, groups, num_classes
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfgen import checks
+
 __all__ = ["code_entropy", "order_1_nll"]
 
 
@@ -55,8 +57,7 @@ def order_1_nll(training: np.ndarray, held_out: np.ndarray, *, levels: int = 256
       >>> tfgen.metrics.order_1_nll(turns, turns, levels=2) < 0.1
       True
     """
-    if not smoothing > 0:
-        raise ValueError(f"`smoothing` must be positive. Received: smoothing={smoothing}")
+    smoothing = checks.number(smoothing, "smoothing", above=0)
     training, held_out = (np.atleast_2d(_checked(codes, levels)) for codes in (training, held_out))
     marginal = (np.bincount(training.ravel(), minlength=levels) + 1.0) / (training.size + levels)
     pairs = training[:, :-1] * levels + training[:, 1:]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.metrics._arrays import feature_array, same_size
 from tfgen.metrics.frechet import frechet_distance
 from tfgen.random import row_keys, row_seeds
@@ -113,9 +114,7 @@ def intra_class_frechet(
     same_size(real.shape[1], generated.shape[1], ("real_features", "generated_features"))
     real_classes = _labels(real_labels, "real_labels", len(real))
     generated_classes = _labels(generated_labels, "generated_labels", len(generated))
-    least = real.shape[1] + 1 if min_rows is None else min_rows
-    if isinstance(least, bool) or not isinstance(least, (int, np.integer)) or least < 2:
-        raise ValueError(f"Expected `min_rows` to be an integer, at least 2 for a covariance. Received: min_rows={min_rows!r}")
+    least = real.shape[1] + 1 if min_rows is None else checks.integer(min_rows, "min_rows", least=2)
     distances, counts = {}, {}
     for label in np.union1d(real_classes, generated_classes).tolist():
         pair = real[real_classes == label], generated[generated_classes == label]
@@ -188,8 +187,7 @@ def ms_ssim_diversity(images: Any, labels: Any = None, *, pairs: int = 100, seed
     """
     images = _images(images, "images")
     classes = np.zeros(len(images), np.int64) if labels is None else _labels(labels, "labels", len(images))
-    if isinstance(pairs, bool) or not isinstance(pairs, (int, np.integer)) or pairs < 1:
-        raise ValueError(f"Expected `pairs` to be a positive integer. Received: pairs={pairs!r}")
+    pairs = checks.integer(pairs, "pairs", least=1)
     key, found = int(row_seeds(seed, 1)[0]), {}
     for label in np.unique(classes).tolist():
         members = np.flatnonzero(classes == label)
@@ -199,7 +197,7 @@ def ms_ssim_diversity(images: Any, labels: Any = None, *, pairs: int = 100, seed
         left = draws[:, 0] % len(members)
         right = (left + 1 + draws[:, 1] % (len(members) - 1)) % len(members)  # any but the left one
         found[label] = float(_similarity(images, images, members[left], members[right]).mean(dtype=np.float64))
-    return PerClass(float(np.mean(list(found.values()))), found, dict.fromkeys(found, int(pairs)))
+    return PerClass(float(np.mean(list(found.values()))), found, dict.fromkeys(found, pairs))
 
 
 def _similarity(a: np.ndarray, b: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:

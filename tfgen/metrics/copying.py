@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgen import checks
 from tfgen.metrics._arrays import feature_array, same_size
 from tfgen.metrics._clusters import k_means, nearest_centres
 
@@ -45,8 +46,7 @@ def nearest_neighbours(queries: Any, references: Any, *, k: int = 1) -> tuple[np
     """
     queries, references = feature_array(queries, "queries"), feature_array(references, "references")
     same_size(queries.shape[1], references.shape[1], ("queries", "references"))
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= len(references):
-        raise ValueError(f"Expected `k` from 1 to the {len(references)} references. Received: k={k!r}")
+    k = checks.integer(k, "k", least=1, most=len(references))
     middle = references.mean(0, dtype=np.float64)  # shorter vectors lose less in the products below
     indices = np.empty((len(queries), k), np.int64)
     distances = np.full((len(queries), k), np.inf)
@@ -188,9 +188,8 @@ def data_copying_statistic(
     arXiv 2004.05675.
     """
     train, test, generated = _three(train, test, generated)
-    if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or not 1 <= cells <= len(train):
-        raise ValueError(f"Expected `cells` from 1 to the {len(train)} training rows. Received: cells={cells!r}")
-    centres, train_cells = k_means(train, int(cells), seed=seed)
+    cells = checks.integer(cells, "cells", least=1, most=len(train))
+    centres, train_cells = k_means(train, cells, seed=seed)
     test_cells, generated_cells = (nearest_centres(rows, centres) for rows in (test, generated))
     counts = [np.bincount(assigned, minlength=cells) for assigned in (train_cells, test_cells, generated_cells)]
     empty = np.flatnonzero((counts[0] == 0) | (counts[1] == 0))

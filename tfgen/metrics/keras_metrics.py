@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import checks
+
 __all__ = ["FrechetDistance", "KernelDistance"]
 
 
@@ -98,12 +100,12 @@ class FrechetDistance(_FeatureMetric):
         super().__init__(features, name=name, dtype=dtype)
         if num_features is None and isinstance(self.features, keras.Model) and self.features.built:
             num_features = self.features.output_shape[-1]
-        if num_features is None or num_features < 1:
+        if num_features is None:
             raise ValueError(
-                "Expected `num_features`, the number of features per row, at least 1; only a built Keras model as `features` "
-                f"tells it by itself. Received: num_features={num_features}"
+                "Expected `num_features`, the number of features per row; only a built Keras model as `features` tells it by "
+                "itself. Received: num_features=None"
             )
-        self.num_features = int(num_features)
+        self.num_features = checks.integer(num_features, "num_features", least=1)
         self._sums = [self._add_sums(which) for which in ("real", "generated")]
 
     def _add_sums(self, which: str) -> tuple[Any, Any, Any]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfgen import random
+from tfgen import checks, random
 from tfgen.metrics._arrays import feature_array, same_size
 
 __all__ = ["KernelEstimate", "kernel_distance"]
@@ -62,11 +62,13 @@ def kernel_distance(a: Any, b: Any, *, subsets: int = 50, subset_size: int = 100
     """
     first, second = feature_array(a, "a"), feature_array(b, "b")
     same_size(first.shape[1], second.shape[1], ("a", "b"))
+    subsets = checks.integer(subsets, "subsets", least=1)
+    subset_size = checks.integer(subset_size, "subset_size", least=2)
     smaller = min(len(first), len(second))
-    if subsets < 1 or not 2 <= subset_size <= smaller:
+    if subset_size > smaller:
         raise ValueError(
-            f"Expected `subsets` of at least 1 and `subset_size` from 2 to {smaller}, the rows of the smaller set; pass another "
-            f"`subset_size`, or more rows. Received: subsets={subsets}, subset_size={subset_size}"
+            f"`subset_size` must be at most {smaller}, the rows of the smaller set; pass another one, or more rows. Received: "
+            f"subset_size={subset_size}"
         )
     keys = random.row_seeds(seed, 2 * subsets).reshape(subsets, 2)
     work = np.empty((2, subset_size, subset_size))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tfgen import checks
+
 __all__ = ["density_bits_per_dim", "nats_to_bits_per_dim"]
 
 
@@ -54,7 +56,6 @@ def density_bits_per_dim(log_density: Any, event_shape: tuple[int, ...], *, leve
 
     Reference: Theis, van den Oord, Bethge, 2016, A note on the evaluation of generative models, arXiv 1511.01844, section 3.1.
     """
-    if levels < 2:
-        raise ValueError(f"Expected `levels`, the number of grey values, of at least 2. Received: levels={levels}")
+    levels = checks.integer(levels, "levels", least=2)
     bits = nats_to_bits_per_dim(-log_density, event_shape)
     return bits + math.log2(levels) if unit_range else bits

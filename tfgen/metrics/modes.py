@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgen import checks
 from tfgen.metrics._arrays import feature_array
 
 __all__ = ["ModeCoverage", "modes_of_classes", "modes_of_points"]
@@ -82,9 +83,7 @@ def modes_of_points(points: Any, centres: Any, scale: float, *, radius: float = 
             f"Expected points and centres of equally many dimensions. Received: points.shape={rows.shape}, "
             f"centres.shape={middles.shape}"
         )
-    for name, value in (("scale", scale), ("radius", radius)):
-        if not (np.ndim(value) == 0 and np.isfinite(value) and value > 0):
-            raise ValueError(f"Expected `{name}` to be a positive number. Received: {name}={value}")
+    scale, radius = checks.number(scale, "scale", above=0), checks.number(radius, "radius", above=0)
     counts = np.zeros(len(middles), np.int64)
     step = max(1, _CHUNK // middles.size)
     for start in range(0, len(rows), step):
@@ -123,8 +122,7 @@ def modes_of_classes(channels: Any, num_classes: int = 10) -> ModeCoverage:
     Fanti, Oh, 2018, PacGAN, arXiv 1712.04086.
     """
     array = np.asarray(channels)
-    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise ValueError(f"Expected `num_classes` to be a positive integer. Received: num_classes={num_classes!r}")
+    num_classes = checks.integer(num_classes, "num_classes", least=1)
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] != num_classes):
         raise ValueError(
             f"Expected `channels` as classes (n, channels) or as probabilities (n, channels, {num_classes}), at least one "
@@ -139,8 +137,8 @@ def modes_of_classes(channels: Any, num_classes: int = 10) -> ModeCoverage:
         classes = array.astype(np.int64)
     if classes.min() < 0 or classes.max() >= num_classes:
         raise ValueError(f"Expected classes in [0, {num_classes}). Received: channels from {classes.min()} to {classes.max()}")
-    digits = int(num_classes) ** np.arange(classes.shape[1] - 1, -1, -1)
-    counts = np.bincount(classes @ digits, minlength=int(num_classes) ** classes.shape[1])
+    digits = num_classes ** np.arange(classes.shape[1] - 1, -1, -1)
+    counts = np.bincount(classes @ digits, minlength=num_classes ** classes.shape[1])
     return _coverage(counts, len(classes), share=False)
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 
+from tfgen import checks
+from tfgen.layers.arguments import check_rate
+
 __all__ = ["image_classifier"]
 
 
@@ -51,13 +54,10 @@ def image_classifier(
       Springenberg, Dosovitskiy, Brox and Riedmiller, 2015, Striving for Simplicity: the All Convolutional Net,
       arXiv:1412.6806.
     """
-    if len(image_shape) != 3 or min(*image_shape, width, num_features) < 1 or num_classes < 2 or not 0.0 <= dropout < 1.0:
-        raise ValueError(
-            "Expected positive `image_shape`, `width` and `num_features`, two classes or more and `dropout` in [0, 1). Received: "
-            f"image_shape={image_shape}, num_classes={num_classes}, width={width}, num_features={num_features}, "
-            f"dropout={dropout}"
-        )
-    images = keras.Input(tuple(image_shape), name="images")
+    image_shape, num_classes = checks.shape(image_shape, "image_shape"), checks.integer(num_classes, "num_classes", least=2)
+    width, num_features = checks.integer(width, "width", least=1), checks.integer(num_features, "num_features", least=1)
+    dropout = check_rate(dropout, "dropout")
+    images = keras.Input(image_shape, name="images")
     x = keras.layers.Rescaling(2.0, -1.0, dtype=dtype, name="centre")(images)
     filters = (width, width, 2 * width, 2 * width, 4 * width, num_features)
     for number, count in enumerate(filters, 1):

@@ -7,12 +7,14 @@ from typing import Any
 
 import keras
 
+from tfgen import checks
 from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
 
 __all__ = ["dcgan_discriminator", "dcgan_generator"]
 
 _INITIAL_STDDEV = 0.02  # Radford et al. 2016, section 4
 _NEGATIVE_SLOPE = 0.2  # the same section
+_STRIDE = 2  # a smaller kernel would leave pixels out
 
 
 def dcgan_generator(
@@ -58,9 +60,9 @@ def dcgan_generator(
       Radford, Metz and Chintala, 2016, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
       Networks, arXiv:1511.06434, section 4.
     """
-    height, image_width, channels = _checked_shape(image_shape)
-    _check_positive(latent_dim=latent_dim, width=width)
-    _check_kernel(kernel_size)
+    height, image_width, channels = checks.shape(image_shape, "image_shape")
+    latent_dim, width = checks.integer(latent_dim, "latent_dim", least=1), checks.integer(width, "width", least=1)
+    kernel_size = checks.integer(kernel_size, "kernel_size", least=_STRIDE)
     stages = _num_stages(height, image_width)
     rows, columns = -(-height // 2**stages), -(-image_width // 2**stages)
     filters = width * 2 ** (stages - 1)
@@ -76,7 +78,7 @@ def dcgan_generator(
         x = ExactConv2DTranspose(
             channels if last else filters // 2**stage,
             kernel_size,
-            strides=2,
+            strides=_STRIDE,
             padding="same",
             use_bias=last or not batch_norm,
             kernel_initializer=_initializer(),
@@ -130,9 +132,9 @@ def dcgan_discriminator(
       Radford, Metz and Chintala, 2016, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
       Networks, arXiv:1511.06434, section 4.
     """
-    shape = _checked_shape(image_shape)
-    _check_positive(width=width, num_outputs=num_outputs)
-    _check_kernel(kernel_size)
+    shape = checks.shape(image_shape, "image_shape")
+    width, num_outputs = checks.integer(width, "width", least=1), checks.integer(num_outputs, "num_outputs", least=1)
+    kernel_size = checks.integer(kernel_size, "kernel_size", least=_STRIDE)
     images = keras.Input(shape, name="images")
     x = keras.layers.Rescaling(2.0, offset=-1.0, dtype=dtype, name="centre")(images)
     for stage in range(1, _num_stages(*shape[:2]) + 1):
@@ -140,7 +142,7 @@ def dcgan_discriminator(
         x = ExactConv2D(
             width * 2 ** (stage - 1),
             kernel_size,
-            strides=2,
+            strides=_STRIDE,
             padding="same",
             use_bias=not normalise,
             kernel_initializer=_initializer(),
@@ -178,27 +180,3 @@ def _cropped(x: Any, height: int, width: int, dtype: Any) -> Any:
         return x
     cropping = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2))
     return keras.layers.Cropping2D(cropping, dtype=dtype, name="crop")(x)
-
-
-def _checked_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(
-            "Expected `image_shape` as three positive integers (height, width, channels). "
-            f"Received: image_shape={image_shape!r}. Grey images have one channel: (28, 28, 1)."
-        )
-    return shape
-
-
-def _check_positive(**sizes: int) -> None:
-    for argument, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"Expected `{argument}` as a positive integer. Received: {argument}={size!r}.")
-
-
-def _check_kernel(kernel_size: int) -> None:
-    if not isinstance(kernel_size, int) or kernel_size < 2:
-        raise ValueError(
-            "Expected `kernel_size` as an integer of at least 2, the stride. "
-            f"Received: kernel_size={kernel_size!r}. The usual size is 4."
-        )

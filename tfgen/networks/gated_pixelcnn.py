@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen import random
+from tfgen import checks, random
 from tfgen.layers import CausalConv2D, GatedBlock, gate
+from tfgen.layers.arguments import check_dilations
 from tfgen.layers.rows import padded_row, row_product
 from tfgen.networks.pixelcnn import CausalNetwork
 
@@ -63,12 +64,9 @@ class GatedPixelCNNNetwork(CausalNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if filters < 1 or not dilations:
-            raise ValueError(
-                f"Expected `filters` of at least 1 and one dilation or more. Received: filters={filters}, dilations={dilations}"
-            )
-        self.outputs, self.channels, self.ordered, self.filters = outputs, channels, ordered, filters
-        self.dilations, self.kernel_size = tuple(dilations), kernel_size
+        self.outputs, self.channels, self.ordered, self.kernel_size = outputs, channels, ordered, kernel_size
+        self.filters = filters = checks.integer(filters, "filters", least=1)
+        self.dilations = check_dilations(dilations)
         self.dropout, self.num_classes, self.takes_seeds = dropout, num_classes, dropout > 0.0
         groups = channels if ordered else 1
         maps = -(-filters // groups) * groups  # the next multiple, so that groups are equal

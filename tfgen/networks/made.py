@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import random
+from tfgen import checks, random
 from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_integers, draw_orderings, get_activation
 
 __all__ = ["MADENetwork"]
@@ -67,15 +67,13 @@ class MADENetwork(OrderedNetwork):
         ordering_seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        if num_masks < 1 or any(units < 1 for units in hidden) or not (direct or hidden):
-            raise ValueError(
-                "Expected `num_masks` and every number of `hidden` to be at least 1, and `direct=True` where there are no hidden "
-                f"layers. Received: num_masks={num_masks}, hidden={tuple(hidden)}, direct={direct}"
-            )
+        num_masks, hidden = checks.integer(num_masks, "num_masks", least=1), checks.integers(hidden, "hidden")
+        if not (direct or hidden):
+            raise ValueError(f"Expected hidden layers, or `direct=True`. Received: hidden={hidden}, direct={direct}")
         size = int(np.prod(tuple(image_shape)))
         orderings = draw_orderings(ordering, size, count=num_masks, seed=ordering_seed)
         super().__init__(image_shape, num_parameters=num_parameters, orderings=orderings, wanted_block=_BLOCK, **kwargs)
-        self.hidden, self.direct = tuple(int(units) for units in hidden), direct
+        self.hidden, self.direct = hidden, direct
         self.ordering, self.num_masks, self.ordering_seed = ordering, num_masks, ordering_seed
         self.activation = get_activation(activation)
         places = np.argsort(orderings, axis=1).astype(np.int32) + 1

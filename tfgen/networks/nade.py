@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.networks.ordered import OrderedNetwork, as_float32, draw_orderings, get_activation
 
 __all__ = ["NADENetwork"]
@@ -60,11 +61,10 @@ class NADENetwork(OrderedNetwork):
         ordering_seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        if isinstance(hidden, bool) or not isinstance(hidden, (int, np.integer)) or hidden < 1:
-            raise ValueError(f"`hidden` must be a number of units, at least 1. Received: hidden={hidden}")
+        hidden = checks.integer(hidden, "hidden", least=1)
         orderings = draw_orderings(ordering, int(np.prod(tuple(image_shape))), seed=ordering_seed)
         super().__init__(image_shape, num_parameters=num_parameters, orderings=orderings, wanted_block=1, **kwargs)
-        self.hidden, self.ordering, self.ordering_seed = int(hidden), ordering, ordering_seed
+        self.hidden, self.ordering, self.ordering_seed = hidden, ordering, ordering_seed
         self.activation = get_activation(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

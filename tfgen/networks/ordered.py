@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import random
+from tfgen import checks, random
 
 __all__ = ["OrderedNetwork", "as_float32", "draw_integers", "draw_orderings", "get_activation"]
 
@@ -38,10 +38,11 @@ def draw_orderings(ordering: str, size: int, *, count: int = 1, seed: int = 0) -
       >>> draw_orderings("raster", 3).tolist()
       [[0, 1, 2]]
     """
-    if ordering not in ("raster", "random"):
-        raise ValueError(f"`ordering` must be 'raster' or 'random'. Received: ordering={ordering!r}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"`ordering_seed` must be an integer. Received: ordering_seed={seed!r}")
+    checks.one_of(ordering, "ordering", ("raster", "random"))
+    try:
+        seed = checks.integer(seed, "ordering_seed")
+    except ValueError as error:  # any integer is a seed, so what is refused has the wrong type
+        raise TypeError(str(error)) from None
     if ordering == "raster":
         return np.tile(np.arange(size, dtype=np.int32), (count, 1))
     keys = [random.row_seeds(int(key), size) for key in random.row_seeds(seed, count)]

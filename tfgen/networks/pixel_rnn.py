@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.layers import CausalConv2D, DiagonalBiLSTM, RowLSTM, lstm_cell
 from tfgen.networks._pixel_rnn_rows import DiagonalLSTMRows, RowLSTMRows
 from tfgen.networks.pixelcnn import CausalNetwork
@@ -61,15 +62,11 @@ class PixelRNNNetwork(CausalNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if cell not in _CELLS:
-            raise ValueError(f"`cell` must be one of {sorted(_CELLS)}. Received: cell={cell!r}")
-        if filters < 1 or blocks < 1 or kernel_size < 3:
-            raise ValueError(
-                "Expected `filters` and `blocks` of at least 1, and `kernel_size` of at least 3. "
-                f"Received: filters={filters}, blocks={blocks}, kernel_size={kernel_size}"
-            )
-        self.outputs, self.channels, self.ordered, self.cell = outputs, channels, ordered, cell
-        self.filters, self.blocks, self.kernel_size, self.num_classes = filters, blocks, kernel_size, num_classes
+        self.outputs, self.channels, self.ordered, self.num_classes = outputs, channels, ordered, num_classes
+        self.cell = checks.one_of(cell, "cell", tuple(_CELLS))
+        self.filters = filters = checks.integer(filters, "filters", least=1)
+        self.blocks = blocks = checks.integer(blocks, "blocks", least=1)
+        self.kernel_size = kernel_size = checks.integer(kernel_size, "kernel_size", least=3)
         groups = channels if ordered else 1
         maps = -(-filters // groups) * groups  # the next multiple, so that groups are equal
         wide = 2 * maps

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.layers import CausalConv2D, residual_relu
+from tfgen.layers.arguments import check_dilations
 from tfgen.layers.rows import padded_row, row_product
 
 __all__ = ["CausalNetwork", "PixelCNNNetwork"]
@@ -128,6 +130,9 @@ class PixelCNNNetwork(CausalNetwork):
       dilations: pattern of dilations, repeated over the blocks.
       head: maps of the last hidden 1x1 layers; 0 for as many as the residual path.
 
+    Raises:
+      ValueError: an argument is out of its range.
+
     Example:
       >>> import tensorflow as tf
       >>> from tfgen.networks import PixelCNNNetwork
@@ -151,13 +156,12 @@ class PixelCNNNetwork(CausalNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if filters < 1 or blocks < 0 or not dilations or kernel_size < 3:
-            raise ValueError(
-                "Expected `filters` of at least 1, `blocks` of at least 0, `kernel_size` of at least 3 and one dilation or more. "
-                f"Received: filters={filters}, blocks={blocks}, kernel_size={kernel_size}, dilations={dilations}"
-            )
-        self.outputs, self.channels, self.filters, self.blocks = outputs, channels, filters, blocks
-        self.kernel_size, self.dilations, self.head, self.ordered = kernel_size, tuple(dilations), head, ordered
+        self.outputs, self.channels, self.ordered = outputs, channels, ordered
+        self.filters = filters = checks.integer(filters, "filters", least=1)
+        self.blocks = blocks = checks.integer(blocks, "blocks", least=0)
+        self.kernel_size = kernel_size = checks.integer(kernel_size, "kernel_size", least=3)
+        self.dilations = check_dilations(dilations)
+        self.head = head = checks.integer(head, "head", least=0)
         groups = channels if ordered else 1
         filters = -(-filters // groups) * groups  # the next multiple, so that groups are equal
         wide, last = 2 * filters, -(-(head or 2 * filters) // groups) * groups

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.audio import mu_law_edges, mu_law_encode
 from tfgen.layers import GatedBlock1D
+from tfgen.layers.arguments import check_dilations
 from tfgen.layers.causal_1d import later, product
 
 __all__ = ["WaveNetNetwork"]
@@ -85,11 +87,10 @@ class WaveNetNetwork(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)  # a half-precision waveform would lose its low bits
-        if not dilations or codes == 1 or codes < 0:
-            raise ValueError(
-                f"Expected one dilation or more, and `codes` of 0 or at least 2. Received: dilations={dilations}, codes={codes}"
-            )
-        self.outputs, self.codes, self.dilations = outputs, codes, tuple(int(dilation) for dilation in dilations)
+        self.outputs, self.dilations = outputs, check_dilations(dilations)
+        self.codes = codes = checks.integer(codes, "codes", least=0)
+        if codes == 1:
+            raise ValueError("`codes` must be 0 for the waveform itself, or at least 2. Received: codes=1")
         self.filters, self.gated, self.skip, self.conditions = filters, gated, skip, conditions
         count = len(self.dilations)
         self.gated_blocks = [
