@@ -10,7 +10,7 @@ import pytest
 
 from tests.zoo.tiny import ADAM, recipe_values, write_recipe
 from tfgen import data, metrics, random, zoo
-from tfgen.zoo.classifiers import augmented, in_format, is_classifier
+from tfgen.zoo.classifiers import augment, convert_classifier, is_classifier
 
 MODEL = {
     "class": "image_classifier",
@@ -66,7 +66,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(folder: Path, tmp_path: P
 
 def test_another_number_format_keeps_weights_and_float32_outputs(folder: Path):
     model = zoo.load(folder)
-    copy = in_format(model, "mixed_bfloat16")
+    copy = convert_classifier(model, "mixed_bfloat16")
     assert copy.get_layer("convolution_1").compute_dtype == "bfloat16"
     assert copy.get_layer("features").output.dtype == "float32"
     for one, other in zip(copy.weights, model.weights, strict=True):
@@ -78,8 +78,8 @@ def test_augmentation_mirrors_shifts_and_binarizes():
     image = np.zeros((8, 8, 1), np.float32)
     image[3, 2] = 1.0
     keys = random.row_seeds(0, 4000)
-    drawn = augmented(np.repeat(image[None], 4000, 0), keys).numpy()
-    np.testing.assert_array_equal(drawn, augmented(np.repeat(image[None], 4000, 0), keys))
+    drawn = augment(np.repeat(image[None], 4000, 0), keys).numpy()
+    np.testing.assert_array_equal(drawn, augment(np.repeat(image[None], 4000, 0), keys))
     assert drawn.shape == (4000, 8, 8, 1)
     rows, columns = np.argwhere(drawn[..., 0] == 1.0)[:, 1:].T
     assert len(rows) == 4000  # one pixel stays one pixel: nothing is cut off, and 1 is drawn as 1
@@ -87,7 +87,7 @@ def test_augmentation_mirrors_shifts_and_binarizes():
     assert set(columns) == {1, 2, 3} | {4, 5, 6}
     assert np.abs(np.bincount(rows, minlength=5)[2:] / 4000 - 1 / 3).max() < 0.04
     assert abs((columns < 4).mean() - 0.5) < 0.04  # half are mirrored: column 5 in place of 2
-    grey = augmented(np.full((4000, 8, 8, 1), 0.5, np.float32), keys).numpy()[:, 3:5, 3:5]
+    grey = augment(np.full((4000, 8, 8, 1), 0.5, np.float32), keys).numpy()[:, 3:5, 3:5]
     binary = np.isin(grey, (0.0, 1.0)).all((1, 2, 3))
     assert abs(binary.mean() - 0.2) < 0.04
     assert set(np.unique(grey[~binary])) == {0.5}

@@ -10,7 +10,7 @@ import pytest
 
 from tfgen import zoo
 from tfgen.zoo.entries import FILES, locate, read_metrics, sha256_of, write_entry
-from tfgen.zoo.loading import checked_weights
+from tfgen.zoo.loading import check_weights
 
 
 def test_an_unknown_name_suggests_the_nearest():
@@ -128,7 +128,7 @@ def test_a_kill_at_any_moment_leaves_no_wrong_entry_that_loads(entry: Callable[.
         _killed_after(changes, lambda: write_entry(folder, fill(new)))
         present = {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
         try:
-            checked_weights(folder)
+            check_weights(folder)
             outcomes.append({str(old): "old", str(new): "new"}[str(present)])
         except FileNotFoundError:
             outcomes.append("refused")

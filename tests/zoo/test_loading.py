@@ -12,7 +12,7 @@ import pytest
 from tfgen import paths, zoo
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.entries import sha256_of
-from tfgen.zoo.loading import checked_weights
+from tfgen.zoo.loading import check_weights
 
 TRAINED = sorted(path.parent for path in paths.zoo_folder().glob("*/metrics.json"))
 
@@ -72,7 +72,7 @@ def test_the_card_of_an_untrained_entry(tmp_path: Path, entry: Callable[..., Pat
 
 @pytest.mark.parametrize("folder", TRAINED, ids=lambda folder: folder.name)
 def test_an_entry_of_the_zoo_is_true(folder: Path):
-    checked_weights(folder)
+    check_weights(folder)
     assert (folder / "README.md").read_text() == render_card(folder, folder.name), f"Run tfgen.zoo.write_card({folder.name!r})"
     model = zoo.load(folder.name)
     assert model.dtype_policy.name == "float32" and getattr(model, "ema", None) is None

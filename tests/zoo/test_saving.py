@@ -15,7 +15,7 @@ from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
 from tfgen import data, zoo
 from tfgen.models.labels import in_turn
 from tfgen.zoo.cards import render_card
-from tfgen.zoo.saving import converted
+from tfgen.zoo.saving import convert
 
 Trained = dict[str, tuple[Path, Any]]
 
@@ -138,7 +138,7 @@ def test_diverged_weights_are_refused(tmp_path: Path):
 def test_converting_leaves_the_model_as_it_was(trained: Trained):
     _, model = trained["autoregressive"]
     before = _weights(model)
-    copy = converted(model)
+    copy = convert(model)
     copy.compile()
     copy.fit(_images("binarized"), verbose=0)
     assert all((a == b).all() for a, b in zip(before, _weights(model), strict=True))

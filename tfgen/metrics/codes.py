@@ -29,7 +29,7 @@ def code_entropy(codes: np.ndarray, *, levels: int = 256) -> float:
       >>> round(tfgen.metrics.code_entropy(np.array([0, 1, 1, 0]), levels=2), 4)
       0.6931
     """
-    shares = np.bincount(_checked(codes, levels).ravel(), minlength=levels) / np.size(codes)
+    shares = np.bincount(_check_codes(codes, levels).ravel(), minlength=levels) / np.size(codes)
     return float(-np.sum(shares * np.log(np.where(shares > 0, shares, 1.0))))
 
 
@@ -58,7 +58,7 @@ def order_1_nll(training: np.ndarray, held_out: np.ndarray, *, levels: int = 256
       True
     """
     smoothing = checks.number(smoothing, "smoothing", above=0)
-    training, held_out = (np.atleast_2d(_checked(codes, levels)) for codes in (training, held_out))
+    training, held_out = (np.atleast_2d(_check_codes(codes, levels)) for codes in (training, held_out))
     marginal = (np.bincount(training.ravel(), minlength=levels) + 1.0) / (training.size + levels)
     pairs = training[:, :-1] * levels + training[:, 1:]
     counts = np.bincount(pairs.ravel(), minlength=levels**2).reshape(levels, levels).astype(np.float64)
@@ -67,7 +67,7 @@ def order_1_nll(training: np.ndarray, held_out: np.ndarray, *, levels: int = 256
     return float(nats / held_out.size)
 
 
-def _checked(codes: np.ndarray, levels: int) -> np.ndarray:
+def _check_codes(codes: np.ndarray, levels: int) -> np.ndarray:
     codes = np.asarray(codes)
     if not codes.size or codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= levels:
         raise ValueError(f"Expected integers in [0, {levels}), at least one. Received: {codes.dtype} of shape {codes.shape}")

@@ -124,7 +124,7 @@ class Extractor:
         return features, exponentials / exponentials.sum(1, keepdims=True)
 
     def _run(self, images: Any, batch_size: int, progress: Callable[[int, int], None] | None) -> tuple[np.ndarray, np.ndarray]:
-        images = self._checked(images)
+        images = self._check_images(images)
         if self._compiled is None:
             self._compiled = tf.function(self._outputs, reduce_retracing=True, autograph=False)
         parts: list[tuple[Any, Any]] = []
@@ -148,7 +148,7 @@ class Extractor:
             raise ValueError(f"Expected a network that returns vectors of one size. Received: shape {features.shape}")
         return tf.reshape(features, (-1, size)), tf.cast(logits, tf.float32)
 
-    def _checked(self, images: Any) -> np.ndarray:
+    def _check_images(self, images: Any) -> np.ndarray:
         """Checks shape and range: a number computed from images in another range looks like any other number."""
         images = np.asarray(images)
         if images.ndim != 4 or not len(images) or self.image_shape not in (None, images.shape[1:]):

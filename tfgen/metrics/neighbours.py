@@ -193,7 +193,7 @@ def nearest_radii(features: Any, *, k: int | Sequence[int]) -> np.ndarray:
     features = feature_array(features, "features")
     _check_k(k, len(features), "features")
     wanted = np.atleast_1d(np.asarray(k))
-    radii = np.sqrt(_squared_radii(_centred(features, features), wanted - 1))
+    radii = np.sqrt(_squared_radii(_centre(features, features), wanted - 1))
     return radii[:, 0] if np.ndim(k) == 0 else radii
 
 
@@ -212,10 +212,10 @@ def _pair(real: Any, generated: Any) -> tuple[np.ndarray, np.ndarray]:
     same_size(real.shape[1], generated.shape[1], ("real", "generated"))
     if not len(real) or not len(generated):
         raise ValueError(f"Expected rows in both sets. Received: {len(real)} real and {len(generated)} generated rows")
-    return _centred(real, real), _centred(generated, real)
+    return _centre(real, real), _centre(generated, real)
 
 
-def _centred(features: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def _centre(features: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return features - reference.mean(0, dtype=np.float64)
 
 

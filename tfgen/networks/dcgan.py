@@ -72,7 +72,7 @@ def dcgan_generator(
     )(latents)
     x = keras.layers.Reshape((rows, columns, filters), dtype=dtype, name="grid")(x)
     for stage in range(1, stages + 1):
-        x = _normalised(x, batch_norm, dtype, name=f"norm_{stage}")
+        x = _normalise(x, batch_norm, dtype, name=f"norm_{stage}")
         x = keras.layers.ReLU(dtype=dtype, name=f"relu_{stage}")(x)
         last = stage == stages
         x = ExactConv2DTranspose(
@@ -85,7 +85,7 @@ def dcgan_generator(
             dtype=dtype,
             name=f"up_{stage}",
         )(x)
-    x = _cropped(x, height, image_width, dtype)
+    x = _crop(x, height, image_width, dtype)
     images = keras.layers.Activation("sigmoid", dtype="float32", name="images")(x)
     return keras.Model(latents, images, name=name)
 
@@ -149,7 +149,7 @@ def dcgan_discriminator(
             dtype=dtype,
             name=f"down_{stage}",
         )(x)
-        x = _normalised(x, normalise, dtype, name=f"norm_{stage}")
+        x = _normalise(x, normalise, dtype, name=f"norm_{stage}")
         x = keras.layers.LeakyReLU(negative_slope=_NEGATIVE_SLOPE, dtype=dtype, name=f"leaky_relu_{stage}")(x)
     x = keras.layers.Flatten(dtype=dtype, name="features")(x)
     logits = keras.layers.Dense(num_outputs, kernel_initializer=_initializer(), dtype="float32", name="logits")(x)
@@ -166,14 +166,14 @@ def _initializer() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=_INITIAL_STDDEV)
 
 
-def _normalised(x: Any, batch_norm: bool, dtype: Any, name: str) -> Any:
+def _normalise(x: Any, batch_norm: bool, dtype: Any, name: str) -> Any:
     if not batch_norm:
         return x
     # A moving average of 10 steps: with the default 100 the averages lag behind a generator that changes at every step.
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True, dtype=dtype, name=name)(x)
 
 
-def _cropped(x: Any, height: int, width: int, dtype: Any) -> Any:
+def _crop(x: Any, height: int, width: int, dtype: Any) -> Any:
     """Cuts what lies beyond the wanted size, as evenly as it goes."""
     rows, columns = x.shape[1] - height, x.shape[2] - width
     if rows == 0 and columns == 0:

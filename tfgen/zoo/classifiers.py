@@ -19,13 +19,13 @@ from tfgen.zoo.environment import hardware
 
 __all__ = [
     "FUNCTION",
-    "augmented",
+    "augment",
     "build_classifier",
     "class_numbers",
     "compile_classifier",
+    "convert_classifier",
     "draw_classes",
     "fit_classifier",
-    "in_format",
     "is_classifier",
 ]
 
@@ -88,7 +88,7 @@ def compile_classifier(classifier: Any, optimizers: dict[str, Any]) -> Any:
     return classifier
 
 
-def in_format(classifier: Any, policy: str) -> Any:
+def convert_classifier(classifier: Any, policy: str) -> Any:
     """Copies a classifier into another number format.
 
     Args:
@@ -108,7 +108,7 @@ def in_format(classifier: Any, policy: str) -> Any:
     return copy
 
 
-def augmented(images: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+def augment(images: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     """Varies training images: mirrors half of them, shifts each by up to one pixel, shows one of five as zeros and ones.
 
     Args:
@@ -120,8 +120,8 @@ def augmented(images: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
 
     Example:
       >>> import tensorflow as tf
-      >>> from tfgen.zoo.classifiers import augmented
-      >>> augmented(tf.zeros((2, 8, 8, 1)), tf.constant([1, 2], tf.int64)).shape
+      >>> from tfgen.zoo.classifiers import augment
+      >>> augment(tf.zeros((2, 8, 8, 1)), tf.constant([1, 2], tf.int64)).shape
       TensorShape([2, 8, 8, 1])
     """
     height, width = images.shape[1:3]
@@ -156,7 +156,7 @@ def fit_classifier(recipe: Any, directory: Path, *, epochs: int | None = None) -
 
     def vary(batch: tf.Tensor, element: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = element
-        return augmented(images, random.row_keys(recipe["seed"], batch, tf.range(tf.shape(images)[0]))), labels
+        return augment(images, random.row_keys(recipe["seed"], batch, tf.range(tf.shape(images)[0]))), labels
 
     classifier.fit(
         dataset.enumerate().map(vary).prefetch(2),

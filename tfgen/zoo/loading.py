@@ -12,9 +12,9 @@ from tfgen import precision as formats
 from tfgen.zoo import classifiers
 from tfgen.zoo.entries import FILES, locate, read_metrics, sha256_of
 from tfgen.zoo.recipes import Recipe, read_recipe
-from tfgen.zoo.saving import converted
+from tfgen.zoo.saving import convert
 
-__all__ = ["build", "card", "checked_weights", "load"]
+__all__ = ["build", "card", "check_weights", "load"]
 
 
 def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
@@ -43,7 +43,7 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
     """
     policy = formats.fastest_policy(precision)
     folder = locate(name)
-    path = checked_weights(folder)
+    path = check_weights(folder)
     try:
         model: Any = keras.saving.load_model(path, compile=False)
     except Exception as error:
@@ -52,7 +52,7 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
             f"that wrote it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
         ) from error
     if policy != "float32":
-        model = converted(model, precision=policy)
+        model = convert(model, precision=policy)
     optimizers = read_recipe(folder).optimizers() if (folder / "recipe.yaml").is_file() else {}
     if classifiers.is_classifier(model):
         return classifiers.compile_classifier(model, optimizers)
@@ -60,7 +60,7 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
     return model
 
 
-def checked_weights(folder: Path) -> Path:
+def check_weights(folder: Path) -> Path:
     """Compares `model.keras` with the sha256 in `metrics.json`.
 
     Args:

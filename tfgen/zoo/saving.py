@@ -20,14 +20,14 @@ from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.table import Progress
 
-__all__ = ["commanded", "converted", "pack", "save", "write_card"]
+__all__ = ["add_commands", "convert", "pack", "save", "write_card"]
 
 _SAMPLES = 100  # a 10x10 grid
 _CLIPS, _SECONDS = 12, 4  # of sound; the first is heard, all are seen
 _LOOKED_AT = 400  # images of which a classifier's picture takes ten of each class
 
 
-def converted(model: Any, *, precision: str = "float32") -> Any:
+def convert(model: Any, *, precision: str = "float32") -> Any:
     """Copies a model into another number format, with its averaged weights in place of the raw ones.
 
     Args:
@@ -42,13 +42,13 @@ def converted(model: Any, *, precision: str = "float32") -> Any:
 
     Example:
       >>> import numpy as np, tfgen
-      >>> from tfgen.zoo.saving import converted
+      >>> from tfgen.zoo.saving import convert
       >>> model = tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1, ema=0.9)
-      >>> converted(model).ema is None
+      >>> convert(model).ema is None
       True
     """
     if classifiers.is_classifier(model):
-        return classifiers.in_format(model, precision)
+        return classifiers.convert_classifier(model, precision)
     copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
     pairs = get_averages(model)
     averages = {id(network): average for network, average in pairs}
@@ -103,11 +103,11 @@ def save(
       (4, 4, 1)
     """
     recipe = read_recipe(recipe) if isinstance(recipe, (str, os.PathLike)) else recipe
-    plain = converted(model)
+    plain = convert(model)
     _check_finite(plain)
     numbers = measure(plain, recipe.protocol() if recipe and metrics else None, progress=progress)
     title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
-    numbers = commanded(numbers, title)
+    numbers = add_commands(numbers, title)
     text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
     log = Path(history).read_bytes() if history is not None else None
 
@@ -125,7 +125,7 @@ def save(
     return write_entry(Path(directory), fill)
 
 
-def commanded(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
+def add_commands(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
     """Writes beside each number the command that computes it again.
 
     Args:

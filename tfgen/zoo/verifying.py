@@ -13,7 +13,7 @@ from tfgen.zoo.entries import locate, read_metrics
 from tfgen.zoo.loading import load
 from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import read_recipe
-from tfgen.zoo.saving import commanded, write_card
+from tfgen.zoo.saving import add_commands, write_card
 from tfgen.zoo.table import Progress
 
 __all__ = ["remeasure", "verify"]
@@ -83,7 +83,7 @@ def remeasure(name: str | os.PathLike[str], *, metrics: list[str] | None = None,
     title = recipe["name"] if recipe else folder.resolve().name
     content = read_metrics(folder, check=False)
     kept = [] if metrics is None else [number for number in content["metrics"] if number["metric"] not in metrics]
-    numbers = [*kept, *commanded(numbers, title)]
+    numbers = [*kept, *add_commands(numbers, title)]
     content["metrics"] = sorted(numbers, key=lambda number: number["kind"] == "pinned")  # pinned ones last
     aside = folder / f".{os.getpid()}-metrics.json"
     try:
