@@ -87,7 +87,7 @@ def equal_to_naive(model: Any) -> float:
     """Compares two images with those of one pass per pixel."""
     seeds = tfgen.random.row_seeds(0, 2)
     uniforms = tfgen.random.uniform(tf.constant(seeds), (28, 28, 1), stream=1)
-    draw = model._draw_value
+    draw = model.draw_value
     slow = tf.function(lambda u: ordered.naive(model.network, draw, None, None, u, tf.ones((2,))))(uniforms)
     return float(np.mean(model.sample(seed=seeds) == slow.numpy()))
 

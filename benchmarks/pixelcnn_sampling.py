@@ -50,7 +50,7 @@ def naive_seconds(model: Any, rows: int) -> float:
             row, column = position // 28, position % 28
             here = tf.reshape(tf.one_hot(position, PIXELS), (1, 28, 28, 1))
             outputs = model.averaged_network(x, training=False)[:, row, column]
-            value = model._draw(outputs, 0, x[:, row, column], uniforms[:, row, column, 0], tf.ones((rows,)))
+            value = model.draw_channel(outputs, 0, x[:, row, column], uniforms[:, row, column, 0], tf.ones((rows,)))
             return position + 1, x * (1 - here) + value[:, None, None, None] * here
 
         return tf.while_loop(lambda p, _: p < NAIVE_POSITIONS, body, (tf.constant(0), tf.zeros((rows, 28, 28, 1))))[1]
@@ -75,7 +75,7 @@ def compare(network: str, model: Any, plain: keras.Model, rows: int, *, rounds: 
     naive = naive_seconds(model, rows)
     few = min(rows, 2)
     zeros, uniforms = tf.zeros((few, 28, 28, 1)), tfgen.random.uniform(tf.constant(seeds[:few]), (28, 28, 1), stream=1)
-    slow = tf.function(lambda: raster.naive(model.network, model._draw, zeros, zeros, uniforms, tf.ones((few,))))()
+    slow = tf.function(lambda: raster.naive(model.network, model.draw_channel, zeros, zeros, uniforms, tf.ones((few,))))()
     equal = float(np.mean(model.sample(seed=seeds[:few]) == slow.numpy()))
     cached, one_pass = times["cached"] / 1e3, times["pass"] / 1e3
     return [

@@ -87,7 +87,7 @@ def check_equal() -> None:
     """Prints how many samples equal those of one pass a sample."""
     model = tfgen.WaveNet(200, blocks=2, filters=32, skip=128)
     uniforms = tfgen.random.uniform(tf.constant(tfgen.random.row_seeds(0, 2)), (200, 1), stream=1)
-    slow = tf.function(lambda u: stream.naive(model.network, model._draw_value, u, tf.ones((2,))))(uniforms)
+    slow = tf.function(lambda u: stream.naive(model.network, model.likelihood.draw, u, tf.ones((2,))))(uniforms)
     print(
         f"Samples equal to one pass a sample, 2 rows of 200: {100 * np.mean(model.sample(2, seed=0) == slow.numpy()):.2f} %.\n"
     )

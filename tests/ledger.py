@@ -105,7 +105,7 @@ class Ledger:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for kind, name in report.user_properties:
             if kind in KINDS:
-                tests, seconds = self.sums[kind].get(name, (0, 0.0))
+                tests, seconds = self.sums[kind].get(name, Spent(0, 0.0))
                 self.sums[kind][name] = Spent(tests + (report.when == "setup"), seconds + report.duration)
         worker = getattr(report, "worker_id", "main")
         self.ends[worker] = max(self.ends.get(worker, 0.0), report.stop)

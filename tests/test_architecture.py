@@ -10,6 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ CARD_FILES = ("README.md", "recipe.yaml", "model.keras", "metrics.json", "histor
 
 # A test that silently stops being collected proves nothing any more. This is 0.97 of the real number, and follows it: more than a
 # tenth above it is too many, so that a new room's tests are counted in.
-FEWEST_TESTS = 3135
+FEWEST_TESTS = 4140
 
 
 def test_modules_are_short():
@@ -127,8 +128,8 @@ def test_imports_run_downward():
     none_of(found, "A room imports lower floors only.")
 
 
-# A command imports what it needs when it needs it, and so does a job in a process of its own.
-LATE_IMPORTS = ("tfgen/cli/", "tfgen/testing/_child.py")
+# A command imports what it needs when it needs it.
+LATE_IMPORTS = ("tfgen/cli/",)
 
 
 def _late_imports(source: Source, tree: ast.AST | None = None) -> set[str]:
@@ -266,6 +267,58 @@ def test_concrete_models_are_final_and_bases_are_abstract():
     none_of((cls.__qualname__ for cls in concrete if not vars(cls).get("__final__")), "A concrete model is `typing.final`.")
     assert concrete
     assert is_abstract(GenerativeModel)
+
+
+# Private names of other libraries that have no public way to the same thing.
+FOREIGN_PRIVATE = {
+    "_exit": "os: ends a child process at once, without handlers",
+    "_flatten_layers": "Keras: layers inside layers; `layers` lists the outermost only",
+    "_get_control_flow_context": "TensorFlow: whether an operation is built inside a loop",
+    "_inbound_nodes": "Keras: which layer feeds which, to say where NaN came from",
+    "_non_trainable_variables": "Keras: variables of a layer without those of its sublayers",
+    "_seed_generators": "Keras: it does not save their states",
+    "_trainable_variables": "Keras: variables of a layer without those of its sublayers",
+}
+
+
+def _private_names(tree: ast.AST) -> set[str]:
+    """Names with an underscore that a file gives to functions, classes and attributes."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return {name for name in found if name.startswith("_")}
+
+
+def _private_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yields (line, name) of every private attribute that a file asks of anything but `self`, `cls` and `super()`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner, name = node.value, node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr", "hasattr", "delattr"):
+            owner, name = node.args[0], node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
+        else:
+            continue
+        if re.match(r"_(?!_)", str(name)) and ast.unparse(owner) not in ("self", "cls", "super()", "type(self)"):
+            yield node.lineno, str(name)
+
+
+def test_private_members_stay_in_their_room():
+    own: dict[str, set[str]] = {}
+    for source in sources("tfgen"):
+        own.setdefault(_room(source.module), set()).update(_private_names(source.tree))
+    uses = [(source, line, name) for source in sources("tfgen") for line, name in _private_uses(source.tree)]
+    none_of(
+        (
+            f"{source.place}:{line} {name}"
+            for source, line, name in uses
+            if name not in own[_room(source.module)] and name not in FOREIGN_PRIVATE
+        ),
+        "A private member is used in its own room only: make it public, or ask for something public.",
+    )
+    assert set(FOREIGN_PRIVATE) <= {name for _, _, name in uses}
 
 
 def _collected(config: pytest.Config) -> list[str]:

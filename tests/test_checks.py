@@ -38,7 +38,7 @@ def test_an_open_bound_is_not_reached():
 
 @pytest.mark.parametrize("value", ["rnn", None, 1, ["mlp"]])
 def test_what_is_none_of_the_known_is_refused(value):
-    with pytest.raises(ValueError, match="`network` must be one of 'convolutional', 'mlp'. Received"):
+    with pytest.raises(ValueError, match=r"`network` must be one of 'convolutional', 'mlp'\. Received"):
         checks.one_of(value, "network", ("convolutional", "mlp"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["integer", "integers", "number", "one_of", "shape"]
+__all__ = ["counts", "integer", "integers", "number", "one_of", "shape"]
 
 
 def integer(value: Any, name: str, *, least: int | None = None, most: int | None = None) -> int:
@@ -35,6 +35,24 @@ def integer(value: Any, name: str, *, least: int | None = None, most: int | None
     if wrong or (least is not None and value < least) or (most is not None and value > most):
         raise ValueError(f"`{name}` must be an integer{_bounds(least, most)}. Received: {name}={value!r}")
     return int(value)
+
+
+def counts(least: int, **values: Any) -> None:
+    """Checks arguments that are numbers of something: maps, blocks, samples.
+
+    Args:
+      least: the smallest number that makes sense.
+      **values: the arguments by name.
+
+    Raises:
+      ValueError: one is no integer, or smaller.
+
+    Example:
+      >>> from tfgen import checks
+      >>> checks.counts(1, filters=32, blocks=6)
+    """
+    for name, value in values.items():
+        integer(value, name, least=least)
 
 
 def number(
@@ -146,7 +164,7 @@ def shape(value: Any, name: str, axes: Sequence[str] = ("height", "width", "chan
       (28, 28, 1)
     """
     listed = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
-    sizes = tuple(value) if listed else ()
+    sizes: tuple[Any, ...] = tuple(value) if listed else ()
     whole = all(isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size > 0 for size in sizes)
     if len(sizes) != len(axes) or not whole:
         raise ValueError(f"`{name}` must be ({', '.join(axes)}), all positive. Received: {name}={value}")

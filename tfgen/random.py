@@ -25,6 +25,7 @@ __all__ = [
     "normal",
     "row_keys",
     "row_seeds",
+    "row_seeds_in_graph",
     "uniform",
 ]
 
@@ -51,6 +52,10 @@ class Stream(enum.IntEnum):
     PENALTY = 4  # where between real and generated a penalty looks
     CORRUPTION = 5  # of inputs that are to be restored
     DEQUANTISATION = 7
+    MIRRORING = 8
+    SHIFT = 9
+    VIEW = 10  # whether an image is shown as zeros and ones
+    BINARIZATION = 11
 
 
 class Purpose(enum.IntEnum):
@@ -121,6 +126,26 @@ def row_seeds(seed: int, n: int) -> np.ndarray:
         value = (value ^ (value >> np.uint64(27))) * np.uint64(_MULTIPLIERS[1])
         value = value ^ (value >> np.uint64(31))
     return (value >> np.uint64(11)).astype(np.int64)
+
+
+def row_seeds_in_graph(seed: int, n: tf.Tensor) -> tf.Tensor:
+    """Computes `row_seeds(seed, n)` where the number of rows is known inside a graph only.
+
+    Args:
+      seed: any integer.
+      n: number of rows, an integer scalar.
+
+    Returns:
+      seeds: (n,) int64 in [0, 2**53).
+
+    Example:
+      >>> import tensorflow as tf, tfgen
+      >>> tfgen.random.row_seeds_in_graph(7, tf.constant(3)).numpy().tolist() == tfgen.random.row_seeds(7, 3).tolist()
+      True
+    """
+    base = tf.constant(_signed(_mix_integer(_as_integer(seed, "seed") + _GAMMA)), tf.int64)
+    counters = tf.range(1, tf.cast(n, tf.int64) + 1, dtype=tf.int64) * tf.constant(_signed(_GAMMA), tf.int64)
+    return _shift_right(_mix(base + counters), 11)
 
 
 def fresh_seed() -> int:

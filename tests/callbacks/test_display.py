@@ -16,9 +16,9 @@ from tfgen.callbacks import Progress, Samples
 X = (np.random.default_rng(0).random((12, 4, 5, 1)) < 0.5).astype(np.float32)
 
 
-def build(image_shape: tuple[int, int, int] = (4, 5, 1)) -> tfgen.PixelCNN:
+def build(image_shape: tuple[int, int, int] = (4, 5, 1)) -> tfgen.FVBN:
     keras.utils.set_random_seed(3)
-    model = tfgen.PixelCNN(image_shape, filters=3, blocks=1, kernel_size=3)
+    model = tfgen.FVBN(image_shape)
     model.compile()
     return model
 

@@ -48,7 +48,7 @@ def test_a_healthy_training_hears_nothing(build: Callable[[], tuple[Any, Any]]) 
 
 
 def state(model: Any) -> list[np.ndarray]:
-    optimizers = [variable for optimizer in model._optimizers().values() for variable in optimizer.variables]
+    optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
     generators = [generator.state for generator in seed_generators(model)]
     return [tf.convert_to_tensor(getattr(v, "value", v)).numpy() for v in (*model.weights, *optimizers, *generators)]
 

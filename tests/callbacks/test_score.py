@@ -142,8 +142,8 @@ def test_scores_do_not_change_training(build: Any, tmp_path: Path) -> None:
     fit(watched, 2, Score(X, directory=tmp_path, log_dir=tmp_path / "log", n=4))
     for a, b in zip(plain.weights, watched.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
-    for name, optimizer in plain._optimizers().items():
-        for a, b in zip(optimizer.variables, watched._optimizers()[name].variables, strict=True):
+    for name, optimizer in plain.optimizers.items():
+        for a, b in zip(optimizer.variables, watched.optimizers[name].variables, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 

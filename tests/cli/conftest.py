@@ -17,6 +17,12 @@ from tests.zoo.tiny import recipe_values, write_recipe
 from tfgen import zoo
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Runs in one process what shares the trained entry, whatever its file."""
+    if "entry" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.group("the commands' tiny entry"))
+
+
 @pytest.fixture(scope="session")
 def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A VAE's entry, trained for a moment."""

@@ -69,7 +69,7 @@ def test_sample_takes_a_keras_file(entry: Path, capsys: Captured):
 
 
 def test_sample_refuses(entry: Path, folder: Path, capsys: Captured):
-    assert "has no `label`" in _refused(capsys, "sample", str(entry), "--label", "3")
+    assert "takes no `label`" in _refused(capsys, "sample", str(entry), "--label", "3")
     assert "must be positive" in _refused(capsys, "sample", str(entry), "--temperature", "-1", "-n", "2")
     assert "Received: --output x.jpg" in _refused(capsys, "sample", str(entry), "--output", "x.jpg")
     assert "which is not there" in _refused(capsys, "sample", "none.keras")

@@ -82,5 +82,5 @@ def test_what_does_not_suit_a_model_is_refused_and_writes_nothing(entry: Path, f
     assert "end in .png, .wav or .npy" in refused(capsys, str(entry), "--output", "a.mp3")
     assert "has one size. Received: --length 9" in refused(capsys, str(entry), "--length", "9", "--output", "a.npy")
     assert "Expected no --features" in refused(capsys, "sound.keras", "--features", "f.npy")
-    assert "has no `label`" in refused(capsys, "sound.keras", "--label", "1")
+    assert "takes no `label`" in refused(capsys, "sound.keras", "--label", "1")
     assert [path.name for path in folder.iterdir()] == ["sound.keras"]

@@ -47,7 +47,7 @@ def test_signatures_are_all_there(loaded):
     assert sorted(loaded.signatures) == SIGNATURES
 
 
-@pytest.mark.parametrize("load", [loaders.run_in_fresh_process, loaders.run_in_session, loaders.run_through_c_api])
+@pytest.mark.parametrize("load", [loaders.run_in_another_process, loaders.run_in_session, loaders.run_through_c_api])
 @pytest.mark.parametrize("signature", ["sample", "log_prob", "serving_default"])
 def test_every_loader_gives_the_models_own_numbers(exported, model, load, signature):
     inputs = _inputs(signature)
@@ -58,7 +58,7 @@ def test_every_loader_gives_the_models_own_numbers(exported, model, load, signat
         np.testing.assert_allclose(value, expected[name], atol=1e-6)
 
 
-@pytest.mark.parametrize("load", [loaders.run_in_fresh_process, loaders.run_in_session, loaders.run_through_c_api])
+@pytest.mark.parametrize("load", [loaders.run_in_another_process, loaders.run_in_session, loaders.run_through_c_api])
 def test_every_loader_reads_the_png_files(exported, loaded, load):
     seeds = _inputs("sample")["seed"]
     files = load(exported, "sample_png", {"seed": seeds})["image_bytes"]
@@ -248,7 +248,7 @@ def test_a_model_made_under_a_strategy_exports_plainly(tmp_path):
         model = SmallModel(width=20)
     folder = saved_model(model, tmp_path, warm_up=False)
     seeds = _inputs("sample")["seed"]
-    images = loaders.run_in_fresh_process(folder, "sample", {"seed": seeds})["image"]
+    images = loaders.run_in_another_process(folder, "sample", {"seed": seeds})["image"]
     np.testing.assert_allclose(images, model.draw(tf.constant(seeds))["image"], atol=1e-6)
 
 

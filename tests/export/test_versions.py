@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,36 +22,53 @@ from .small_model import OneSignature
 SEED = tf.TensorSpec([None], tf.int64, name="seed")
 ROOT = Path(__file__).resolve().parents[2]
 
-# Exports a constant to a folder, and says its version.
-_CHILD = """
-import sys
+# Exports constants to folders, each in a process of its own: these are forked off one that has imported TensorFlow and run nothing.
+# It reads [[directory, number, mode], ...], starts them all, lets them go together, and says [[exit code, version], ...].
+_EXPORTER = """
+import json, os, signal, sys
 import tensorflow as tf
 from tfgen.export import saved_model
 from tfgen.models.signatures import Signature
 
-directory, number, mode = sys.argv[1:]
-
 class Constant:
+    def __init__(self, number):
+        self.number = float(number)
     def signatures(self):
-        function = lambda seed: {"point": tf.fill(tf.shape(seed), float(number))}
+        function = lambda seed: {"point": tf.fill(tf.shape(seed), self.number)}
         return {"sample": Signature(function, [tf.TensorSpec([None], tf.int64, name="seed")])}
     def export_metadata(self):
         return {}
 
-def die(event, arguments):
-    import os, signal
-    if (mode == "kill-rename" and event == "os.rename" and str(arguments[1]).endswith("1")) or (
-        mode == "kill-write" and event == "open" and str(arguments[0]).endswith("tfgen.json")
-    ):
-        os.kill(os.getpid(), signal.SIGKILL)
+def export(directory, number, mode):
+    def die(event, arguments):
+        if (mode == "kill-rename" and event == "os.rename" and str(arguments[1]).endswith("1")) or (
+            mode == "kill-write" and event == "open" and str(arguments[0]).endswith("tfgen.json")
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
 
-if mode.startswith("kill"):
     sys.addaudithook(die)
-if mode == "together":
-    print("ready", flush=True)
-    sys.stdin.readline()
-version = int(number) if mode == "fixed" else None
-print(saved_model(Constant(), directory, version=version, warm_up=False).name)
+    return saved_model(Constant(number), directory, warm_up=False).name
+
+for line in sys.stdin:
+    jobs = json.loads(line)
+    ready, start, answers = os.pipe(), os.pipe(), [os.pipe() for _ in jobs]
+    children = []
+    for job, (_, answer) in zip(jobs, answers):
+        children.append(os.fork())
+        if children[-1] == 0:
+            os.write(ready[1], b".")
+            os.close(start[1])
+            os.read(start[0], 1)  # ends when nobody can write any more
+            signal.alarm(120)
+            os.write(answer, export(*job).encode())
+            os._exit(0)
+    for _ in jobs:
+        os.read(ready[0], 1)
+    os.close(start[1])
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    for _, answer in answers:
+        os.close(answer)
+    print(json.dumps([[code, os.read(answer, 9).decode()] for code, (answer, _) in zip(codes, answers)]), flush=True)
 """
 
 
@@ -75,14 +93,24 @@ def while_describing(_audit_hook: None) -> Iterator[Callable[[Callable[[], objec
     _actions.clear()
 
 
-def _start(directory: Path, number: int, mode: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(directory), str(number), mode],
+@pytest.fixture(scope="module")
+def export_in_processes() -> Iterator[Callable[..., list[list]]]:
+    """Exports in processes of their own that start at once, given as (directory, number, mode); says (exit code, version) of each."""
+    exporter = subprocess.Popen(
+        [sys.executable, "-c", _EXPORTER],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+    def run(*jobs: tuple[Path, int, str]) -> list[list]:
+        assert exporter.stdin and exporter.stdout
+        print(json.dumps([[str(directory), number, mode] for directory, number, mode in jobs]), file=exporter.stdin, flush=True)
+        return json.loads(exporter.stdout.readline())
+
+    yield run
+    exporter.communicate(timeout=120)
 
 
 def _constant(value: float) -> OneSignature:
@@ -162,10 +190,8 @@ def test_an_exception_in_the_middle_of_writing_leaves_nothing(tmp_path, while_de
 
 
 @pytest.mark.parametrize("mode", ["kill-write", "kill-rename"])
-def test_a_kill_leaves_a_hidden_folder_that_the_next_export_removes(tmp_path, mode):
-    child = _start(tmp_path, 1, mode)
-    child.communicate(timeout=120)
-    assert child.returncode == -signal.SIGKILL
+def test_a_kill_leaves_a_hidden_folder_that_the_next_export_removes(tmp_path, export_in_processes, mode):
+    assert export_in_processes((tmp_path, 1, mode)) == [[-signal.SIGKILL, ""]]
     (left,) = os.listdir(tmp_path)
     assert left.startswith(".tmp-next-")
     assert (tmp_path / left / "saved_model.pb").is_file()
@@ -191,16 +217,10 @@ def test_of_two_exports_to_one_version_the_first_that_is_whole_stays(tmp_path, w
     assert _value(others[0]) == 5.0
 
 
-def test_processes_that_export_at_once_get_versions_of_their_own(tmp_path):
-    children = [_start(tmp_path, number, "together") for number in (1, 2, 3)]
-    for child in children:
-        assert child.stdout.readline() == "ready\n"
-    versions = []
-    for child in children:
-        child.stdin.write("\n")
-        child.stdin.flush()
-    for child in children:
-        versions.append(child.communicate(timeout=120)[0].strip())
+def test_processes_that_export_at_once_get_versions_of_their_own(tmp_path, export_in_processes):
+    ended = export_in_processes(*[(tmp_path, number, "together") for number in (1, 2, 3)])
+    assert [code for code, _ in ended] == [0, 0, 0]
+    versions = [version for _, version in ended]
     assert sorted(versions) == sorted(os.listdir(tmp_path)) == ["1", "2", "3"]
     assert [_value(tmp_path / version) for version in versions] == [1.0, 2.0, 3.0]
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen.objectives import ELBO, Bound, ImportanceWeighted, Inference, free_bits, make_bound
+from tfgen.testing import two_replicas
 
 LOG_LIKELIHOOD = tf.constant([[-3.0], [-1.0]])
 KL = tf.constant([[0.5, 1.0], [0.0, 2.5]])
@@ -49,7 +50,7 @@ def test_free_bits_are_charged_and_not_reported(training: bool) -> None:
 
 
 def test_free_bits_are_of_the_mean_over_all_replicas() -> None:
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     rows = [np.array([[0.1, 2.0]], np.float32), np.array([[0.7, 0.2]], np.float32)]  # means of both: 0.4, 1.1
     kl = strategy.experimental_distribute_values_from_function(lambda ctx: tf.constant(rows[ctx.replica_id_in_sync_group]))
     bound = ELBO(free_bits=0.5)

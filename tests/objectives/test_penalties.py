@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen.objectives import R1, GradientPenalty, Penalty, WeightClipping
+from tfgen.testing import two_replicas
 
 REAL = tf.constant(np.random.default_rng(0).uniform(size=(3, 2, 2, 1)), tf.float32)
 GENERATED = tf.constant(np.random.default_rng(1).uniform(size=(3, 2, 2, 1)), tf.float32)
@@ -140,7 +141,7 @@ def test_clipping_puts_weights_back_into_the_box() -> None:
 
 
 def test_clipping_holds_on_every_replica() -> None:
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = two_replicas()
     with strategy.scope():
         network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
     tf.function(lambda: strategy.run(lambda: WeightClipping(0.25).project(network.trainable_variables)))()

@@ -50,7 +50,7 @@ def test_a_stored_file_loads_draws_the_same_and_trains_on(path):
     # a weight whose place in the file has another name now would keep what it was initialised with
     assert [weight.path for weight in model.weights if np.asarray(weight).tobytes() not in stored] == []
     assert int(model.step.numpy()) == 2
-    assert all(int(optimizer.iterations) == 2 for optimizer in model._optimizers().values())
+    assert all(int(optimizer.iterations) == 2 for optimizer in model.optimizers.values())
     np.testing.assert_allclose(draw(model), np.load(path.with_suffix(".npy")), atol=1e-4)
     model.fit(*examples(model, 4), verbose=0)
     assert int(model.step.numpy()) == 3

@@ -13,6 +13,12 @@ from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
 from tfgen import zoo
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Runs in one process what shares the trained entries, whatever its file."""
+    if "trained" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.group("the zoo's tiny entries"))
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
     """Family -> (entry's folder, the model as it came out of training, with its average)."""

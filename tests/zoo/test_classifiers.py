@@ -10,7 +10,10 @@ import pytest
 
 from tests.zoo.tiny import ADAM, recipe_values, write_recipe
 from tfgen import data, metrics, random, zoo
-from tfgen.zoo.classifiers import augment, convert_classifier, is_classifier
+from tfgen.models import Classifier
+from tfgen.models.classifier import augment
+from tfgen.zoo.classifiers import as_model
+from tfgen.zoo.saving import convert
 
 MODEL = {
     "class": "image_classifier",
@@ -35,8 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_writes_a_whole_entry_that_loads(folder: Path):
     model = zoo.load(folder)
-    assert is_classifier(model) and is_classifier(zoo.read_recipe(folder))
-    assert not is_classifier(zoo.build("vae-fashion-mnist"))
+    assert isinstance(model, Classifier) and zoo.read_recipe(folder).model_class is Classifier
+    assert model.augment  # which recipes of the old name did not say
     images, labels = data.arrays("fashion_mnist_small", "test")
     small = np.concatenate(list(data.load("fashion_mnist_small", "test", image_size=8)))
     measured = {number["metric"]: number["value"] for number in zoo.card(folder)["metrics"]}
@@ -66,12 +69,25 @@ def test_a_killed_training_goes_on_to_the_same_weights(folder: Path, tmp_path: P
 
 def test_another_number_format_keeps_weights_and_float32_outputs(folder: Path):
     model = zoo.load(folder)
-    copy = convert_classifier(model, "mixed_bfloat16")
-    assert copy.get_layer("convolution_1").compute_dtype == "bfloat16"
-    assert copy.get_layer("features").output.dtype == "float32"
+    copy = convert(model, precision="mixed_bfloat16")
+    assert copy.network.get_layer("convolution_1").compute_dtype == "bfloat16"
+    assert copy.network.get_layer("features").output.dtype == "float32"
     for one, other in zip(copy.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert zoo.load(folder, precision="mixed_bfloat16").get_layer("convolution_1").compute_dtype == "bfloat16"
+    assert zoo.load(folder, precision="mixed_bfloat16").network.get_layer("convolution_1").compute_dtype == "bfloat16"
+
+
+def test_a_file_of_a_bare_network_is_a_classifier(folder: Path, tmp_path: Path):
+    model = zoo.load(folder)
+    model.network.save(tmp_path / "network.keras")
+    images = np.concatenate(list(data.load("fashion_mnist_small", "test", image_size=8)))[:5]
+    for arguments in (None, MODEL["arguments"]):
+        twin = as_model(keras.saving.load_model(tmp_path / "network.keras"), arguments)
+        np.testing.assert_array_equal(twin.classify(images)[0], model.classify(images)[0])
+    np.testing.assert_array_equal(
+        metrics.load_extractor(tmp_path / "network.keras").features(images),
+        metrics.load_extractor(folder / "model.keras").features(images),
+    )
 
 
 def test_augmentation_mirrors_shifts_and_binarizes():
@@ -97,5 +113,5 @@ def test_augmentation_mirrors_shifts_and_binarizes():
 def test_a_misspelt_argument_is_named(tmp_path: Path):
     model = {**MODEL, "arguments": {**MODEL["arguments"], "widht": 3}}
     values = recipe_values("adversarial", model=model, optimizers={"optimizer": ADAM})
-    with pytest.raises(ValueError, match=r"the arguments of image_classifier do not fit.*widht"):
+    with pytest.raises(ValueError, match=r"Unknown key in `model.arguments`.*Did you mean `width`.*widht"):
         zoo.build(write_recipe(tmp_path, values))

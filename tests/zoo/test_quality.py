@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tfgen import data, metrics, random, zoo
+from tfgen.models.conditions import ClassLabel
 from tfgen.zoo import Protocol
 from tfgen.zoo.frames import frame_images, measure_frames
 from tfgen.zoo.quality import SAMPLE_MEASURES, Quality, shape_of_samples
@@ -59,8 +60,7 @@ class Drawing:
 class Conditional(Drawing):
     """Stands for a conditional model of three classes."""
 
-    sampling_controls = ("label",)
-    num_classes = 3
+    condition = ClassLabel(3)
 
     def sample(self, *, seed: np.ndarray, label: np.ndarray) -> np.ndarray:
         images, labels = data.arrays("fashion_mnist_small", "train")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
 from tfgen import data, zoo
-from tfgen.models.labels import in_turn
+from tfgen.models.conditions import in_turn
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.saving import convert
 
@@ -53,7 +53,7 @@ def test_the_averaged_weights_are_saved(trained: Trained, family: str):
     folder, model = trained[family]
     loaded = zoo.load(folder)
     assert loaded.ema is None and model.ema == 0.5
-    for network, average in model._averaged_pairs():
+    for network, average in model.averaged_pairs():
         name = next(key for key, value in vars(model).items() if value is network)
         saved = getattr(loaded, name).get_weights()
         assert all((a == b).all() for a, b in zip(saved, average.get_weights(), strict=True))
@@ -81,7 +81,7 @@ def test_no_optimizer_is_saved_and_the_recipes_come_back_fresh(trained: Trained,
     assert not [name for name in stored if "optimizer" in name]
     counters = 3
     assert sum(stored.values()) == zoo.card(folder)["model"]["parameters"] + counters  # each weight once, no averaged copy
-    for optimizer in loaded._optimizers().values():
+    for optimizer in loaded.optimizers.values():
         assert (int(optimizer.iterations), float(optimizer.learning_rate)) == (0, pytest.approx(0.01))
     images = np.round(_images("8bit"))
     loaded.fit(images, in_turn(loaded, len(images)).get("label"), verbose=0)  # it can be trained further

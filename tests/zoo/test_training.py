@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,17 @@ from tfgen import zoo
 Trained = dict[str, tuple[Path, Any]]
 
 
-def test_train_writes_an_entry_that_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    recipe = write_recipe(tmp_path / "recipe", recipe_values())
-    folder = zoo.train(recipe, tmp_path / "entry", epochs=1)
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An entry of half the recipe's epochs, and what was printed of its training."""
+    folder = tmp_path_factory.mktemp("one-epoch")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        zoo.train(write_recipe(folder / "recipe", recipe_values()), folder / "entry", epochs=1)
+    return folder / "entry", printed.getvalue()
+
+
+def test_train_writes_an_entry_that_verifies(one_epoch: tuple[Path, str]):
+    folder, printed = one_epoch
     wanted = ["README.md", "history.csv", "metrics.json", "model.keras", "recipe.yaml", "samples.png", "training"]
     assert sorted(path.name for path in folder.iterdir()) == wanted
     assert all(result["holds"] for result in zoo.verify(folder))
@@ -26,16 +36,15 @@ def test_train_writes_an_entry_that_verifies(tmp_path: Path, capsys: pytest.Capt
         rows = list(csv.DictReader(file))
     assert len(rows) == 1 and float(rows[0]["nll"]) > 0
     assert zoo.read_recipe(folder)["epochs"] == 1  # what was in fact trained
-    assert "epoch 1 (step 4 of 4)" in capsys.readouterr().out
+    assert "epoch 1 (step 4 of 4)" in printed
     assert len(list((folder / "training" / "samples").glob("*.png"))) == 1
 
 
-def test_training_goes_on_from_a_finished_one(tmp_path: Path):
+def test_training_goes_on_from_a_finished_one(one_epoch: tuple[Path, str], trained: Trained, tmp_path: Path):
     recipe = write_recipe(tmp_path / "recipe", recipe_values())
-    zoo.train(recipe, tmp_path / "steps", epochs=1)
-    folder = zoo.train(recipe, tmp_path / "steps")
-    whole = zoo.train(recipe, tmp_path / "whole")
-    for a, b in zip(zoo.load(folder).network.get_weights(), zoo.load(whole).network.get_weights(), strict=True):
+    folder = zoo.train(recipe, shutil.copytree(one_epoch[0], tmp_path / "steps"))
+    whole = zoo.load(trained["autoregressive"][0])  # of the same recipe, without a break
+    for a, b in zip(zoo.load(folder).network.get_weights(), whole.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     with (folder / "history.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]

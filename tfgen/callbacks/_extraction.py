@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tfgen.models.labels import in_turn
+from tfgen.models.conditions import in_turn
 
-__all__ = ["asked", "check_extractor", "describe", "draw", "extract", "pixels"]
+__all__ = ["check_extractor", "describe", "draw", "extract", "pixels"]
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
@@ -44,15 +44,6 @@ def describe(extractor: Any) -> dict[str, str | None]:
     return {"name": name, "sha256": getattr(extractor, "sha256", None)}
 
 
-def asked(model: Any, n: int, labels: Any = None) -> dict[str, np.ndarray]:
-    """Names what n samples are conditional on as `sample` takes it: the given rows in turn, or all classes in turn."""
-    if labels is None:
-        return in_turn(model, n)
-    rows = np.asarray(labels)
-    rows = rows[np.arange(n) % len(rows)] if np.size(rows) and rows.ndim else rows
-    return dict.fromkeys(getattr(model, "_condition_names", list)() or ["label"], rows)
-
-
 def draw(model: Any, n: int, seed: int, labels: Any = None) -> np.ndarray:
     """Draws the same n samples each time; of a conditional model of the given rows in turn, or of all classes in turn."""
-    return model.sample(n, seed=seed, **asked(model, n, labels))
+    return model.sample(n, seed=seed, **in_turn(model, n, labels))

@@ -14,6 +14,7 @@ from tfgen.callbacks._extraction import draw, extract
 from tfgen.models import AutoregressiveModel
 from tfgen.models.base import GenerativeModel
 from tfgen.models.configuration import seed_generators
+from tfgen.models.trainable import TrainableModel
 
 __all__ = ["Prober", "is_loss_scaled", "uniform_loss"]
 
@@ -48,7 +49,7 @@ class Prober:
     @property
     def can_probe(self) -> bool:
         """Whether there are images, and a model that knows how to be measured."""
-        return self.images is not None and hasattr(self.model, "_probe")
+        return self.images is not None and hasattr(self.model, "probe")
 
     def probe(self) -> dict[str, np.ndarray]:
         """Runs the model's own probe on the images and sets back what batch statistics and noise moved."""
@@ -58,20 +59,19 @@ class Prober:
         if self._function is None:
             self._function = tf.function(self._on_replicas, autograph=False)
         try:
-            given = {} if self.labels is None else model._conditions(self.labels)
-            found = self._function(tf.constant(self.images), given)
+            found = self._function(tf.constant(self.images), None if self.labels is None else tf.constant(self.labels))
         finally:
             for variable, value in kept:
                 variable.assign(value)
         return {name: value.numpy() for name, value in found.items()}
 
-    def _on_replicas(self, images: tf.Tensor, conditions: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _on_replicas(self, images: tf.Tensor, labels: Any) -> dict[str, tf.Tensor]:
         seeds = random.row_keys(self.model.seed, random.Purpose.PROBE, tf.range(tf.shape(images)[0]))
         strategy = self.model.distribute_strategy
         if strategy.num_replicas_in_sync == 1:
-            return self.model._probe(images, seeds, **conditions)
+            return self.model.probe(images, labels, seeds)
         # each replica measures the same images, and one answers for all
-        found = strategy.run(self.model._probe, args=(images, seeds), kwargs=conditions)
+        found = strategy.run(self.model.probe, args=(images, labels, seeds))
         return {name: strategy.experimental_local_results(value)[0] for name, value in found.items()}
 
     def _likeness(self) -> dict[str, float]:
@@ -146,5 +146,5 @@ def uniform_loss(model: Any) -> tuple[str, float] | None:
 
 def is_loss_scaled(model: Any) -> bool:
     """Whether float16 training looks for the largest loss scale, and meets infinite gradients on the way."""
-    optimizers = model._optimizers().values() if isinstance(model, GenerativeModel) else [getattr(model, "optimizer", None)]
+    optimizers = model.optimizers.values() if isinstance(model, TrainableModel) else [getattr(model, "optimizer", None)]
     return any(isinstance(optimizer, keras.optimizers.LossScaleOptimizer) for optimizer in optimizers)

@@ -60,7 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.path.exists():
             return
         begun = int(self.model.epoch.numpy())
-        variables = [*self.model.weights, *(v for optimizer in self.model._optimizers().values() for v in optimizer.variables)]
+        variables = [*self.model.weights, *(v for optimizer in self.model.optimizers.values() for v in optimizer.variables)]
         kept = [variable.numpy() for variable in variables]
         try:
             self._load()

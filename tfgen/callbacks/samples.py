@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from tfgen import pictures
-from tfgen.callbacks._extraction import asked, draw
+from tfgen.callbacks._extraction import draw
+from tfgen.models.conditions import in_turn
 
 __all__ = ["Samples"]
 
@@ -59,16 +60,17 @@ class Samples(keras.callbacks.Callback):
         self.n, self.seed, self.every_epochs, self.labels = n, seed, every_epochs, labels
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if self.labels is None and self.model.conditional and self.model.num_classes is None:
+        condition = self.model.condition
+        if self.labels is None and condition is not None and condition.turn(1) is None:
             raise ValueError(
-                "This model is conditional on features, of which none can be chosen for you: expected `labels=`, rows of what "
-                "`fit` takes as `y`. Received: Samples(labels=None)"
+                f"This model is conditional on {condition.name}, of which none can be chosen for you: expected `labels=`, rows of "
+                "them. Received: Samples(labels=None)"
             )
-        self.model._check_controls(asked(self.model, self.n, self.labels), self.n)  # now, not when an epoch is over
+        self.model.check_sampling(self.n, **in_turn(self.model, self.n, self.labels))  # now, not when an epoch is over
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         done = int(self.model.epoch.numpy())
         if done % self.every_epochs == 0:
             drawn = draw(self.model, self.n, self.seed, self.labels)
-            drawn = pictures.envelopes(drawn) if self.model.output_name == "audio" else drawn
+            drawn = pictures.envelopes(drawn) if self.model.medium == "audio" else drawn
             pictures.save_grid(drawn, self.directory / f"epoch-{done:04d}.png")

@@ -15,7 +15,8 @@ from tfgen import data, pictures
 from tfgen import metrics as measures
 from tfgen.callbacks._best import BestModel
 from tfgen.callbacks._events import EventWriter
-from tfgen.callbacks._extraction import asked, check_extractor, describe, draw, extract
+from tfgen.callbacks._extraction import check_extractor, describe, draw, extract
+from tfgen.models.conditions import in_turn
 
 __all__ = ["Score"]
 
@@ -192,5 +193,5 @@ class Score(keras.callbacks.Callback):
     def _likelihood(self, name: str) -> float:
         given: dict[str, Any] = {"seed": self.seed} if "seed" in _LIKELIHOODS[name] else {}
         if getattr(self.model, "conditional", False):
-            given |= asked(self.model, len(self.images), self.labels)
+            given |= in_turn(self.model, len(self.images), self.labels)
         return float(np.mean(getattr(self.model, name)(self.images, **given), dtype=np.float64))

@@ -75,14 +75,15 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def load_model(name: str) -> Any:
+def load_model(name: str, *, draws: bool = True) -> Any:
     """Loads what a command was given.
 
     Args:
       name: a name of the zoo, an entry's folder, or a .keras file.
+      draws: whether only a model that draws samples will do.
 
     Returns:
-      model: a `GenerativeModel`.
+      model: a `GenerativeModel`; with `draws=False` also a `Classifier`.
 
     Raises:
       FileNotFoundError: nothing of this name.
@@ -95,7 +96,7 @@ def load_model(name: str) -> Any:
 
     if not name.endswith(".keras"):
         model = zoo.load(name)
-        if not isinstance(model, GenerativeModel):
+        if draws and not isinstance(model, GenerativeModel):
             raise ValueError(
                 f"Expected a generative model. Received: {name}, a {type(model).__name__}; see `tfgen show {name}`"
             )

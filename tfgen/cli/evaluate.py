@@ -60,13 +60,10 @@ def _print(numbers: list[dict[str, Any]]) -> None:
 def _of_model(options: argparse.Namespace, given: dict[str, Any], bar: Callable[..., None]) -> list[dict[str, Any]]:
     from tfgen import zoo
     from tfgen.cli.commands import load_model
-    from tfgen.zoo.classifiers import is_classifier
     from tfgen.zoo.quality import Quality
     from tfgen.zoo.saving import convert
 
-    if not options.name.endswith(".keras") and is_classifier(model := zoo.load(options.name)):
-        return zoo.measure(model, zoo.read_recipe(options.name).protocol().changed(**given), progress=bar)
-    model = convert(load_model(options.name))
+    model = convert(load_model(options.name, draws=False))
     protocol = _protocol(options.name, model).changed(**given)
     if options.extractor is None and options.neighbours is None:
         return zoo.measure(model, protocol, metrics=options.metrics, progress=bar)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import os
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def run_sample(options: argparse.Namespace) -> int:
     if options.output is not None and Path(options.output).suffix not in (".png", ".wav", ".npy"):
         raise ValueError(f"Expected --output to end in .png, .wav or .npy. Received: --output {options.output}")
     model = load_model(options.name)
-    kind = "audio" if model.output_name == "audio" else "image"
+    kind = "audio" if model.medium == "audio" else "image"
     output = Path(options.output or f"samples{_ENDINGS[kind][0]}")
     if output.suffix not in _ENDINGS[kind]:
         drawn = "sound" if kind == "audio" else "pictures"
@@ -47,25 +46,26 @@ def run_sample(options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace, model: Any, count: int) -> tuple[int, dict[str, Any]]:
     """How many samples are wanted, and the keywords of `sample` that say which."""
     from tfgen.cli.commands import load_array
-    from tfgen.models.labels import in_turn
+    from tfgen.models.conditions import in_turn
 
     given = {name: value for name in ("temperature", "truncation", "length") if (value := getattr(options, name)) is not None}
-    if "length" in given and "length" not in inspect.signature(model.sample).parameters:
+    if "length" in given and model.extent != "length":
         raise ValueError(f"Expected no --length: what {options.name} draws has one size. Received: --length {options.length}")
-    if "features" in model._condition_names():
-        if options.features is None:
-            raise ValueError(
-                f"Expected --features FILE, a .npy file (n, frames, channels), because {options.name} is conditional on them. "
-                "Received: no --features"
-            )
-        given["features"] = load_array(options.features, "features")
-        return options.n or len(given["features"]), given
-    if options.features is not None:
+    condition = model.condition
+    if options.features is not None and (condition is None or condition.name != "features"):
         raise ValueError(f"Expected no --features: {options.name} takes none. Received: --features {options.features}")
     if options.label is not None:
         n = options.n or (len(options.label) if len(options.label) > 1 else count)
         return n, {**given, "label": options.label if len(options.label) > 1 else options.label * n}
+    if options.features is not None:
+        features = load_array(options.features, "features")
+        return options.n or len(features), {**given, "features": features}
     n = options.n or count
+    if condition is not None and condition.turn(n) is None:
+        raise ValueError(
+            f"Expected --{condition.name} FILE, a .npy file (n, frames, channels), because {options.name} is "
+            f"conditional on them. Received: no --{condition.name}"
+        )
     return n, {**given, **in_turn(model, n)}
 
 

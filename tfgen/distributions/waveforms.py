@@ -97,7 +97,9 @@ class WaveformLogisticMixture(Likelihood):
         return x + tf.stop_gradient(rounded - x)
 
     def _level(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(tf.round(x * 32768.0) + 32768.0, 0.0, 65535.0)
+        number = x * 32768.0 + 32768.0
+        level = tf.clip_by_value(tf.round(x * 32768.0) + 32768.0, 0.0, 65535.0)
+        return number + tf.stop_gradient(level - number)  # gradients go on as if it had not been rounded
 
     def _from_unit(self, value: tf.Tensor) -> tf.Tensor:
         return (tf.round(value * 65535.0) - 32768.0) / 32768.0

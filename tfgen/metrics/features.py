@@ -218,6 +218,7 @@ def _from_file(path: Path, *, name: str, sha256: str) -> Extractor:
         model: Any = keras.saving.load_model(path, compile=False)
     except Exception as error:
         raise ValueError(f"Expected a .keras file. Received: {path}: {error}") from error
+    model = getattr(model, "averaged_network", model)  # a classifier, or the bare network of one
     names = [layer.name for layer in model.layers]
     if "features" not in names:
         return Extractor(model, name=name, sha256=sha256, image_shape=model.input_shape[1:])

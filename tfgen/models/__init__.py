@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfgen.models.adversarial import GAN, AdversarialModel
 from tfgen.models.autoregressive import FVBN, MADE, NADE, AutoregressiveModel, GatedPixelCNN, PixelCNN, PixelRNN, WaveNet
+from tfgen.models.classifier import Classifier
 from tfgen.models.latent import VAE, LatentVariableModel
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "VAE",
     "AdversarialModel",
     "AutoregressiveModel",
+    "Classifier",
     "GatedPixelCNN",
     "LatentVariableModel",
     "PixelCNN",

@@ -36,7 +36,7 @@ def averaged_copy(network: Any) -> Any:
     return copy
 
 
-def update_average(average: Any, network: Any, decay: float, step: Any) -> None:
+def update_average(average: Any, network: Any, decay: float, step: Any, *, start: int = 0) -> None:
     """Moves an average towards the weights: `a += (1 - d) (w - a)`, `d = min(decay, (1 + step) / (10 + step))`.
 
     The shorter memory of the first steps keeps the random initial weights from lingering in the average.
@@ -46,12 +46,14 @@ def update_average(average: Any, network: Any, decay: float, step: Any) -> None:
       network: the network in training.
       decay: the decay per step, in (0, 1).
       step: training steps taken so far.
+      start: steps before which the average is a copy of the weights.
     """
     count = tf.cast(step, tf.float32)
     rate = 1.0 - tf.minimum(decay, (1.0 + count) / (10.0 + count))
     for old, new in zip(average.weights, network.weights, strict=True):
         value, target = tf.convert_to_tensor(old.value), tf.convert_to_tensor(new.value)
         if value.dtype.is_floating:
-            old.assign(value + tf.cast(rate, value.dtype) * (target - value))
+            moved = value + tf.cast(rate, value.dtype) * (target - value)
+            old.assign(tf.where(count < start, target, moved) if start else moved)
         else:
             old.assign(target)

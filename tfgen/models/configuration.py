@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,9 +10,7 @@ import tensorflow as tf
 
 __all__ = [
     "RANDOM_STATE",
-    "as_integers",
-    "check_image_shape",
-    "check_integers",
+    "StoredMixin",
     "check_network",
     "from_config",
     "load_random_states",
@@ -25,60 +22,9 @@ __all__ = [
 RANDOM_STATE = "random_state_"
 
 
-def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
-    """Checks the shape of one image.
-
-    Args:
-      image_shape: height, width and channels.
-
-    Returns:
-      image_shape: three positive integers.
-
-    Raises:
-      ValueError: it is anything else.
-    """
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
-        raise ValueError(f"`image_shape` must be (height, width, channels), all positive. Received: image_shape={image_shape}")
-    return tuple(int(size) for size in shape)  # type: ignore[return-value]
-
-
-def check_integers(least: int, **values: Any) -> None:
-    """Checks arguments that are numbers of something: maps, blocks, samples.
-
-    Args:
-      least: the smallest number that makes sense.
-      **values: the arguments by name.
-
-    Raises:
-      ValueError: one is no integer, or smaller.
-    """
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}")
-
-
-def as_integers(value: Any, name: str) -> tuple[int, ...]:
-    """Checks an argument that lists positive integers: units of layers, dilations.
-
-    Args:
-      value: one integer, or any number of them.
-      name: what the caller calls it.
-
-    Returns:
-      integers: all positive; one stands for a list of one.
-
-    Raises:
-      ValueError: it is anything else.
-    """
-    given = (value,) if isinstance(value, (int, np.integer)) else value
-    listed = isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str)
-    if not listed or any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) or i < 1 for i in given):
-        raise ValueError(f"Expected `{name}` to be a list of positive integers. Received: {name}={value!r}")
-    return tuple(int(i) for i in given)
-
-
-def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+def check_network(
+    network: Any, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...], *, label: Any = None, which: str = ""
+) -> None:
     """Says what a user's own network should take and return, and builds it if it is not built yet.
 
     Args:
@@ -86,6 +32,8 @@ def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tup
       name: what the caller calls it.
       inputs: shape of one row of its input.
       outputs: shape of one row of its output.
+      label: spec of what the network is conditional on, its second input; None where it takes one input alone.
+      which: what the outputs are, for the message.
 
     Raises:
       TypeError: it is no Keras model.
@@ -93,13 +41,19 @@ def check_network(network: Any, name: str, inputs: tuple[int, ...], outputs: tup
     """
     if not isinstance(network, keras.Layer):
         raise TypeError(f"Expected `{name}` to be a Keras model. Received: {name}={network!r}")
-    expected = f"Expected `{name}` to go from {inputs} to {outputs} for each row."
+    given: Any = keras.Input(inputs)
+    what = f"{inputs}"
+    if label is not None:
+        given = [given, keras.Input(tuple(label.shape[1:]), dtype=label.dtype.name)]
+        what = f"[{inputs}, {label.name} {tuple(label.shape[1:])}]"
+    expected = f"Expected `{name}` to go from {what} to {outputs} for each row{which}."
     try:
-        received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), network(keras.Input(inputs)))
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-        raise ValueError(f"{expected} Received: a network that cannot take {inputs}: {error}") from error
+        received = keras.tree.map_structure(lambda tensor: tuple(tensor.shape[1:]), network(given))
+    except (ValueError, TypeError, IndexError, AttributeError, tf.errors.InvalidArgumentError) as error:
+        told = " ".join(str(error).split())[:300]
+        raise ValueError(f"{expected} Received: a network that cannot take {what}: {told}") from error
     if received != outputs:
-        raise ValueError(f"{expected} Received: from {inputs} to {received}")
+        raise ValueError(f"{expected} Received: from {what} to {received}")
 
 
 def to_config(model: Any) -> dict[str, Any]:
@@ -177,3 +131,24 @@ def load_random_states(model: Any, store: Any) -> None:
         key = f"{RANDOM_STATE}{number}"
         if key in store.keys():
             generator.state.assign(np.asarray(store[key]))
+
+
+class StoredMixin:
+    """Config and random states of every model, to and from Keras files."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments; `from_config` takes them back."""
+        return to_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """Rebuilds the model, untrained, from what `get_config` returned."""
+        return cls(**from_config(config, custom_objects))
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)  # type: ignore[misc]
+        save_random_states(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        load_random_states(self, store)
+        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith(RANDOM_STATE)})

@@ -1,11 +1,10 @@
-"""Models with one objective and one optimizer: what autoregressive and latent-variable models share."""
+"""Models with a likelihood of their data: what autoregressive and latent-variable models share."""
 
 from __future__ import annotations
 
 import abc
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,86 +12,44 @@ from tfgen import data
 from tfgen.distributions import Likelihood
 from tfgen.metrics.likelihood import nats_to_bits_per_dim
 from tfgen.models.base import GenerativeModel
-from tfgen.models.optimizers import gradient_norms
 
 __all__ = ["LikelihoodModel", "nats_to_bits_per_dim"]
 
 
 class LikelihoodModel(GenerativeModel, abc.ABC):
-    """Abstract base of models trained on one per-example objective in nats, with one optimizer."""
+    """Abstract base of models that say how likely data are, exactly or by a bound."""
 
-    accepts_sample_weight: ClassVar[bool] = True
+    likelihood_kind: ClassVar[str]  # "exact" or "bound"
+    needs_zeros_and_ones: ClassVar[bool] = True  # whether a binary likelihood takes no grey values
     likelihood: Likelihood
 
-    @abc.abstractmethod
-    def default_optimizer(self) -> keras.optimizers.Optimizer:
-        """Makes the optimizer of the paper.
-
-        Returns:
-          optimizer: a fresh one.
-        """
-
-    @abc.abstractmethod
-    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """Computes the metrics of each row; "loss" among them is what training descends.
-
-        Conditional models are given `label=`, (batch,) int64, too.
-        """
-
-    def _complete_metrics(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds bits per dimension, where nats are those of discrete data."""
-        if "bits_per_dim" in self._trackers:
-            values["bits_per_dim"] = nats_to_bits_per_dim(values["nll"], self.event_shape)
-        return values
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = tf.cast(x, tf.float32)
-        with tf.control_dependencies([x]):  # the call that finds the data at its end must move no counter
-            return self._step(x, sample_weight, self._conditions(y))
-
-    def _step(self, x: tf.Tensor, sample_weight: tf.Tensor | None, conditions: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            values = self._per_example(x, self._training_seeds(tf.shape(x)[0]), True, **conditions)
-            loss = self.optimizer.scale_loss(self._mean(values["loss"], sample_weight))
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        self._advance()
-        return self._track(self._complete_metrics(values), sample_weight)
-
-    def _probe(self, x: tf.Tensor, seeds: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Measures a batch as a training step would see it, and takes no step; the `Doctor` sets back the batch statistics."""
-        with tf.GradientTape() as tape:
-            values = self._per_example(x, seeds, True, **conditions)
-            loss = tf.reduce_mean(values["loss"])
-        means = {name: tf.reduce_mean(value) for name, value in values.items()}
-        return {**means, "gradients": gradient_norms(tape, loss, self.optimizer, self.trainable_variables)}
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = tf.cast(x, tf.float32)
-        values = self._per_example(x, self._evaluation_seeds(tf.shape(x)[0]), False, **self._conditions(y))
-        return self._track(self._complete_metrics(values), sample_weight)
-
-    def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
-        super().check_data(x, y, name=name)
-        if self.value_range == (0.0, 1.0) and self.likelihood.discrete and self.likelihood.levels > 2:
-            _check_grid(np.asarray(x), self.likelihood.levels, name)
-
-    def _is_binary(self) -> bool:
-        return self.value_range == (0.0, 1.0) and self.likelihood.levels == 2
-
-    def check_binary(self, x: Any, name: str = "x") -> None:
-        """Checks that every pixel is 0 or 1.
+    def with_bits(self, values: dict[str, tf.Tensor], nats: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Adds bits per dimension to the numbers of rows, where nats are those of discrete data.
 
         Args:
-          x: images.
-          name: what the caller calls them.
+          values: the numbers by name.
+          nats: (batch,) negative log-likelihoods, or bounds on them.
 
-        Raises:
-          ValueError: a value lies between.
+        Returns:
+          values: with "bits_per_dim", or as they were.
         """
-        data.check_binary(np.asarray(x), name=name)
+        return {**values, "bits_per_dim": nats_to_bits_per_dim(nats, self.event_shape)} if self.likelihood.discrete else values
+
+    def check_values(self, x: np.ndarray, *, name: str = "x") -> None:
+        if self.value_range != (0.0, 1.0) or not self.likelihood.discrete:
+            return
+        if self.likelihood.levels > 2:
+            _check_grid(x, self.likelihood.levels, name)
+        elif self.needs_zeros_and_ones:
+            data.check_binary(x, name=name)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether images are of zeros and ones."""
+        return self.value_range == (0.0, 1.0) and self.likelihood.levels == 2
+
+    def facts(self) -> dict[str, Any]:
+        return {"likelihood": type(self.likelihood).__name__}
 
 
 def _check_grid(x: np.ndarray, levels: int, name: str) -> None:

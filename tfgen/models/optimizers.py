@@ -98,6 +98,11 @@ class OptimizerGroup:
         return all(optimizer.built for optimizer in self.optimizers)
 
     @property
+    def variables(self) -> list[Any]:
+        """What all of them keep, which `summary()` counts."""
+        return [variable for optimizer in self.optimizers for variable in optimizer.variables]
+
+    @property
     def iterations(self) -> Any:
         """Steps of the first optimizer."""
         return self.optimizers[0].iterations

@@ -68,13 +68,17 @@ def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[
         dataset = _array_batches(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle)
     elif isinstance(triple[0], tf.data.Dataset):
         _refuse_separate(triple)
-        dataset = data.resumable(triple[0])
-        _peek(model, dataset)
+        _peek(model, triple[0])
+        dataset = _as_triples(model, triple[0])
     else:
         return FitPlan(triple[0], keywords={**rest, "steps_per_epoch": steps, "class_weight": None})
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    if replicas > 1:
-        dataset = _drop_short_batches(dataset, replicas)
+    replicas, moves = model.distribute_strategy.num_replicas_in_sync, model.batches_per_step
+    if replicas > 1 or moves > 1:
+        dataset = _full_batches(dataset, replicas)
+    if isinstance(triple[0], tf.data.Dataset):
+        dataset = data.resumable(dataset)  # a resumed run skips the batches that it has seen, not those that were left out
+    if moves > 1:
+        dataset = _grouped(dataset, moves, replicas)
     return _with_steps(dataset, steps, rest)
 
 
@@ -97,13 +101,14 @@ def _with_steps(dataset: tf.data.Dataset, steps: int | None, rest: dict[str, Any
     return FitPlan(dataset, keywords=rest)
 
 
-def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> Any:
+def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None, *, labelled: bool = True) -> Any:
     """Prepares data for `evaluate` and `predict`: in order, no row dropped.
 
     Args:
       model: the model.
       triple: x, y and sample weights.
       batch_size: rows at once for arrays, or None.
+      labelled: whether a model that takes `y` needs it here.
 
     Returns:
       dataset: batches; with several replicas (x, y, weights), where padded rows weigh nothing.
@@ -116,12 +121,12 @@ def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None) -> An
     check_weights(model, triple)
     if _is_array(x):
         dataset = _array_batches(
-            model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False
+            model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False, labelled=labelled
         )
     elif isinstance(x, tf.data.Dataset):
         _refuse_separate(triple)
-        _peek(model, x)
-        dataset = x
+        _peek(model, x, labelled)
+        dataset = _as_triples(model, x)
     else:
         return x
     replicas = model.distribute_strategy.num_replicas_in_sync
@@ -168,35 +173,35 @@ def _refuse_separate(triple: Triple) -> None:
         )
 
 
-def _peek(model: Any, dataset: tf.data.Dataset) -> None:
+def _peek(model: Any, dataset: tf.data.Dataset, labelled: bool = True) -> None:
     """Checks the first batch before training starts."""
     for batch in dataset.take(1):
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        model.check_data(np.asarray(parts[0]), np.asarray(parts[1]) if len(parts) > 1 and parts[1] is not None else None)
+        parts: Any = batch if isinstance(batch, (tuple, list)) else (batch,)
+        y = np.asarray(parts[1]) if len(parts) > 1 and parts[1] is not None else None
+        model.check_data(np.asarray(parts[0]), y, labelled=labelled)
         check_weights(model, (*parts, None, None)[:3])
         return
     raise ValueError("Expected a data set with at least one batch. Received: an empty data set")
 
 
-def _array_batches(model: Any, triple: Triple, batch_size: int, shuffle: bool, resume: bool = True) -> tf.data.Dataset:
+def _array_batches(
+    model: Any, triple: Triple, batch_size: int, shuffle: bool, resume: bool = True, labelled: bool = True
+) -> tf.data.Dataset:
     """Batches of in-memory arrays, gathered whole; the order is a function of (seed, epoch)."""
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: batch_size={batch_size}")
     x = np.asarray(triple[0])
     y = None if triple[1] is None else np.asarray(triple[1])
-    model.check_data(x, y)
+    model.check_data(x, y, labelled=labelled)
     if y is not None:
         data.check_lengths(x, y)
-    arrays = [x.astype(np.float32) if x.dtype.kind in "fiub" else x]
-    arrays += [tf.constant(y)] if y is not None else []
-    if triple[2] is not None:
-        arrays += [] if y is not None else [tf.zeros((len(x),), tf.int64)]
-        arrays.append(np.asarray(triple[2], np.float32))
-    tensors = [tf.convert_to_tensor(array) for array in arrays]
+    images = x.astype(np.float32) if x.dtype.kind in "fiub" else x
+    labels = np.zeros((len(x),), np.int64) if y is None or model.target is None else y
+    weights = np.ones((len(x),), np.float32) if triple[2] is None else np.asarray(triple[2], np.float32)
+    tensors = [tf.convert_to_tensor(array) for array in (images, labels, weights)]
 
     def gather(rows: tf.Tensor) -> Any:
-        parts = [tf.gather(tensor, rows) for tensor in tensors]
-        return tuple(parts) if len(parts) > 1 else parts[0]
+        return tuple(tf.gather(tensor, rows) for tensor in tensors)
 
     def one_epoch(epoch: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
         rows = tf.range(len(x), dtype=tf.int64)
@@ -244,7 +249,21 @@ def _batch_rows(dataset: tf.data.Dataset) -> int:
     return int(_first_of(next(iter(dataset))).shape[0])
 
 
-def _drop_short_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+def _as_triples(model: Any, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Gives every batch the form (x, y, weights): one graph then serves all data, with labels and weights or without."""
+
+    def whole(*parts: Any) -> Any:
+        given: Any = (*parts, None, None)[:3]
+        x, y, weights = given
+        rows = tf.shape(x)[0]
+        labels = tf.zeros((rows,), tf.int64) if y is None or model.target is None else y
+        return tf.cast(x, tf.float32), labels, tf.ones((rows,)) if weights is None else tf.cast(weights, tf.float32)
+
+    return dataset.map(whole)
+
+
+def _full_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Leaves out a short last batch, and says so."""
     rows = _batch_rows(dataset)
     if rows % replicas:
         raise ValueError(f"Expected batches that divide evenly among the {replicas} replicas. Received: batches of {rows} rows")
@@ -252,20 +271,36 @@ def _drop_short_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Data
     full = dataset.filter(lambda *batch: tf.equal(tf.shape(batch[0])[0], rows))
     short = sum(1 for batch in dataset.skip(max(size - 1, 0)) if int(_first_of(batch).shape[0]) != rows) if size > 0 else 0
     if short:
-        print(f"With several replicas the short last batch is dropped: every step sees {rows} rows.")
-    return position.with_cardinality(full, size - short) if size > 0 else full
+        print(f"The short last batch is dropped: every move sees {rows} rows.")
+    return full if size == tf.data.UNKNOWN_CARDINALITY else position.with_cardinality(full, size - short)
+
+
+def _grouped(dataset: tf.data.Dataset, moves: int, replicas: int) -> tf.data.Dataset:
+    """Gathers the batches of one step, so that each replica's part of the rows holds its share of every move."""
+
+    def in_order(tensor: tf.Tensor) -> tf.Tensor:
+        # (moves, replicas * rows, ...) -> (replicas, moves, rows, ...) -> (replicas * moves * rows, ...)
+        shape = tf.shape(tensor)
+        parts = tf.reshape(tensor, tf.concat([[moves, replicas, shape[1] // replicas], shape[2:]], 0))
+        order = tf.concat([[1, 0], tf.range(2, tf.rank(parts))], 0)
+        gathered = tf.reshape(tf.transpose(parts, order), tf.concat([[-1], shape[2:]], 0))
+        return tf.ensure_shape(gathered, [None, *tensor.shape[2:]])
+
+    size = int(dataset.cardinality())
+    if size > 0 and size % moves:
+        print(f"A step takes {moves} batches: the last {size % moves} of {size} are left out.")
+    if 0 <= size < moves:
+        raise ValueError(f"Expected at least {moves} whole batches, as many as a step takes. Received: {size}")
+    return dataset.batch(moves, drop_remainder=True).map(lambda *parts: tuple(in_order(part) for part in parts))
 
 
 def _pad_batches(dataset: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
     """Repeats the first row of a short batch up to full size; what is repeated weighs nothing."""
     rows = -(-_batch_rows(dataset) // replicas) * replicas
 
-    def pad(*batch: Any) -> Any:
-        x = batch[0]
+    def pad(x: tf.Tensor, y: Any, weights: tf.Tensor) -> Any:
         count = tf.shape(x)[0]
         index = tf.where(tf.range(rows) < count, tf.range(rows), 0)
-        y = batch[1] if len(batch) > 1 else tf.zeros((count,), tf.int64)
-        weights = tf.cast(batch[2], tf.float32) if len(batch) > 2 else tf.ones((count,))
         mask = tf.cast(tf.range(rows) < count, tf.float32)
         return tf.gather(x, index), tf.gather(y, index), tf.gather(weights, index) * mask
 

@@ -12,118 +12,35 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.models.configuration import seed_generators
-from tfgen.testing import _child
+from tfgen.models.operations import Operation
+from tfgen.testing._state import State, set_state, state_of
 from tfgen.testing.case import Case
 
-__all__ = [
-    "BATCH",
-    "ROWS",
-    "Bench",
-    "ContractError",
-    "close",
-    "expect",
-    "optimizers",
-    "refuses",
-    "same",
-    "set_state",
-    "state_of",
-    "to_array",
-]
+__all__ = ["BATCH", "STEPS", "Bench"]
 
-ROWS, BATCH = 12, 4
-State = dict[str, np.ndarray]
-
-
-class ContractError(AssertionError):
-    """A model breaks a line of the contract; the message says which one and how."""
-
-
-def expect(condition: Any, detail: str) -> None:
-    """Raises `ContractError` with the detail unless the condition holds."""
-    if not bool(condition):
-        raise ContractError(detail)
-
-
-def refuses(function: Callable[[], Any], what: str) -> str:
-    """Runs something that must be refused in one clear sentence or two; returns the message."""
-    try:
-        function()
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        expect(0 < len(text) < 600 and text.count("\n") == 0, f"{what}: the message is no clear sentence: {text[:2000]}")
-        return text
-    except Exception as error:
-        raise ContractError(f"{what}: expected a ValueError in one sentence, got {type(error).__name__}: {error}") from error
-    raise ContractError(f"{what}: expected to be refused, but it was not")
-
-
-def optimizers(model: Any) -> dict[str, Any]:
-    """Lists a compiled model's optimizers by the names that `compile` takes."""
-    return model._optimizers()
-
-
-def _variables(model: Any) -> dict[str, Any]:
-    """Lists everything that training changes: weights, counters, averages, seed generators, optimizers' slots."""
-    found = {f"{i:03d} {v.path}": v for i, v in enumerate(model.weights)}
-    found |= {f"seed generator {i}": generator.state for i, generator in enumerate(seed_generators(model))}
-    if model.compiled:
-        for name, optimizer in optimizers(model).items():
-            found |= {f"{name} {i:03d} {v.path}": v for i, v in enumerate(optimizer.variables)}
-    return found
-
-
-def to_array(variable: Any) -> np.ndarray:
-    """Copies a Keras or TensorFlow variable's value."""
-    return tf.convert_to_tensor(getattr(variable, "value", variable)).numpy().copy()
-
-
-def state_of(model: Any) -> State:
-    """Copies everything that training changes."""
-    return {name: to_array(variable) for name, variable in _variables(model).items()}
-
-
-def set_state(model: Any, state: State) -> None:
-    """Sets back what `state_of` copied, by place: names of layers differ between two builds."""
-    variables = _variables(model)
-    expect(len(variables) == len(state), f"expected {len(state)} variables, found {len(variables)}")
-    for variable, value in zip(variables.values(), state.values(), strict=True):
-        variable.assign(value)
-
-
-def same(one: State, other: State, what: str) -> None:
-    """Expects two states to agree to the last bit."""
-    expect(len(one) == len(other), f"{what}: {len(one)} variables against {len(other)}")
-    for (name, a), b in zip(one.items(), other.values(), strict=True):
-        equal = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-        expect(equal, f"{what}: `{name}` differs" + (f" by {_distance(a, b):.3g}" if a.shape == b.shape else " in shape"))
-
-
-def close(one: Any, other: Any, tolerance: float, what: str) -> None:
-    """Expects numbers, or nested structures of them, to agree within a tolerance, relative above 1."""
-    for a, b in zip(keras.tree.flatten(one), keras.tree.flatten(other), strict=True):
-        a, b = (np.asarray(v.value if isinstance(v, keras.Variable) else v, np.float64) for v in (a, b))
-        expect(a.shape == b.shape, f"{what}: shapes {a.shape} and {b.shape}")
-        expect(np.all(np.isfinite(a)) and np.all(np.isfinite(b)), f"{what}: not finite")
-        expect(not a.size or _distance(a, b) <= tolerance, f"{what}: differs by {_distance(a, b):.3g}, more than {tolerance}")
-
-
-def _distance(a: Any, b: Any) -> float:
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    return float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)), initial=0.0))
+BATCH, STEPS = 4, 3  # rows of a batch, and steps of an epoch
+_DENSITIES = ("log_prob", "elbo", "log_prob_bound")
 
 
 class Bench:
     """A case's model, data and states. Models that only read share one; `fresh` and `trained` set it back, without retracing.
 
+    A graph costs a second, an eager step a tenth of it: what is used once runs eagerly.
+
     Args:
       case: what to check.
+      model: another model of the case, built by now; None for the one that it builds.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, model: Any = None) -> None:
         self.case = case
+        if model is not None:
+            self.model = model
         self._folder = tempfile.TemporaryDirectory(prefix="tfgen-testing-")
         self.folder = Path(self._folder.name)
+        self._fitted: dict[int, tuple[State, dict[str, list[float]]]] = {}
+
+    # ---- models ----
 
     def build(self, **overrides: Any) -> Any:
         """Builds a model with the initial weights of the case, not compiled."""
@@ -140,15 +57,6 @@ class Bench:
     def initial(self) -> State:
         return state_of(self.model)
 
-    @cached_property
-    def x(self) -> np.ndarray:
-        return self.case.examples(self.model.event_shape, ROWS)
-
-    @cached_property
-    def y(self) -> np.ndarray | None:
-        """Labels or features, for conditional models only: what every call of `fit` and its like is given."""
-        return self.case.labels(ROWS) if self.case.conditional else None
-
     def fresh(self) -> Any:
         """Returns the compiled model as it was before training."""
         initial, model = self.initial, self.model
@@ -156,8 +64,94 @@ class Bench:
         model.stop_training = False
         return model
 
+    def trained(self) -> Any:
+        """Returns the compiled model after two epochs."""
+        state, model = self.fitted(2), self.fresh()
+        set_state(model, state)
+        return model
+
+    def fitted(self, epochs: int) -> State:
+        """Returns the state after so many uninterrupted epochs."""
+        return self._training(epochs)[0]
+
+    def history(self, epochs: int) -> dict[str, list[float]]:
+        """Returns what training reported of so many uninterrupted epochs."""
+        return self._training(epochs)[1]
+
+    def _training(self, epochs: int) -> tuple[State, dict[str, list[float]]]:
+        if epochs not in self._fitted:
+            model = self.fresh()
+            history = self.fit(model, epochs).history
+            self._fitted[epochs] = state_of(model), history
+        return self._fitted[epochs]
+
+    def after(self, train: Callable[[Any], Any]) -> State:
+        """Returns the state to which a function brings the fresh model."""
+        model = self.fresh()
+        train(model)
+        return state_of(model)
+
+    @cached_property
+    def _plain(self) -> tuple[Any, State]:
+        model = self.build()
+        model.compile(**self.plain_optimizers(), run_eagerly=True)
+        return model, state_of(model)
+
+    def plain(self) -> Any:
+        """Returns the model as it was before training, compiled with plain gradient descent: eager, as it takes few steps."""
+        model, state = self._plain
+        set_state(model, state)
+        return model
+
+    def plain_optimizers(self) -> dict[str, Any]:
+        """Plain gradient descent for every player: a step is then the gradient, times a rate that is set later."""
+        return {name: keras.optimizers.SGD(0.1) for name in self.model.optimizers}
+
+    # ---- data ----
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of the data: three steps of whole batches, of which a step may take several."""
+        return BATCH * STEPS * self.model.batches_per_step
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        return self.case.examples(self.model.event_shape, self.rows)
+
+    @cached_property
+    def y(self) -> np.ndarray | None:
+        """What `fit` is given as `y`; None for a model that takes none."""
+        return self.targets(self.rows)
+
+    def targets(self, n: int) -> np.ndarray | None:
+        """Makes what `fit` takes as `y`, or None."""
+        model = self.model
+        return self.case.rows_of(model.target, n, target=model.target is not model.condition)
+
+    def labels(self, n: int) -> np.ndarray:
+        """Makes what `fit` takes as `y`, or labels that it passes over."""
+        targets = self.targets(n)
+        return self.case.labels(n) if targets is None else targets
+
+    def given(self, n: int) -> dict[str, Any]:
+        """The keyword that `sample` and its like need beside seeds and data: `label`, `features` or none."""
+        condition = self.model.condition
+        return {} if condition is None else {condition.name: self.case.rows_of(condition, n)}
+
+    def pair(self, rows: slice | None = None) -> tuple[np.ndarray, ...]:
+        """Returns (x, y) of some rows, or (x,) where there is no y."""
+        parts = (self.x,) if self.y is None else (self.x, self.y)
+        return tuple(part[rows or slice(None)] for part in parts)
+
+    def dataset(self, *parts: np.ndarray, batch: int = BATCH) -> tf.data.Dataset:
+        """Batches of arrays, in order."""
+        arrays: Any = parts if len(parts) > 1 else next(iter(parts))
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch)
+
+    # ---- what models do ----
+
     def fit(self, model: Any, epochs: int = 1, **keywords: Any) -> Any:
-        """Trains on the case's data, `ROWS` rows in batches of `BATCH`."""
+        """Trains on the case's data, three steps an epoch."""
         arguments = {"x": self.x, "y": self.y, "batch_size": BATCH, "verbose": 0, "epochs": epochs, **keywords}
         return model.fit(**arguments)
 
@@ -167,88 +161,49 @@ class Bench:
         return model.evaluate(**arguments)
 
     def predict(self, model: Any, x: Any = None, **keywords: Any) -> Any:
-        """Predicts from the case's data, or from other rows, with as many labels where the model is conditional."""
+        """Predicts from the case's data, or from other rows, with as many targets where the model has them."""
         x = self.x if x is None else x
-        labels = {} if self.y is None else {"y": self.case.labels(len(x))}
-        return model.predict(x, **{"batch_size": BATCH, "verbose": 0, **labels, **keywords})
+        return model.predict(x, **{"batch_size": BATCH, "verbose": 0, "y": self.targets(len(x)), **keywords})
 
-    def fitted(self, epochs: int) -> State:
-        """Returns the state after so many uninterrupted epochs."""
-        if epochs not in self._fitted:
-            self._fitted[epochs] = self.after(lambda model: self.fit(model, epochs))
-            if epochs == 2:  # other processes take as long as all the lines here: they begin now, and `_saving` waits for them
-                _ = self.resuming, self.killing
-        return self._fitted[epochs]
+    @property
+    def shown(self) -> str:
+        """The operation by which to compare models: samples, or what else it computes first."""
+        found = self.model.operations()
+        return "sample" if "sample" in found else next(iter(found))
 
-    @cached_property
-    def resuming(self) -> Path:
-        """The folder of a new process that loads the model after two epochs and trains it for two more."""
-        folder = self._folder_with_data("resume")
-        self.trained().save(folder / "trained.keras")
-        _child.start(folder, [("load_and_resume", (list(self.case.modules), 2))], self._devices())
-        return folder
+    def inputs(self, name: str, rows: int) -> dict[str, tf.Tensor]:
+        """Makes legal inputs of an operation; row i has seed i."""
+        given = self.given(rows)
 
-    @cached_property
-    def killing(self) -> Path:
-        """The folder of a process that kills itself inside the second epoch, and of another that goes on from its checkpoint."""
-        folder, modules, every, kill = self._folder_with_data("kill"), list(self.case.modules), 2, ROWS // BATCH + 2
-        self.fresh().save(folder / "start.keras")
-        jobs = [("killed_fit", (modules, 4, kill, every)), ("resumed_fit", (modules, 4, every))]
-        _child.start(folder, jobs, self._devices())
-        return folder
+        def value(spec: tf.TensorSpec) -> tf.Tensor:
+            if spec.name == "seed":
+                return tf.range(rows, dtype=spec.dtype)
+            if spec.name in given:
+                return tf.constant(given[spec.name], spec.dtype)
+            if tuple(spec.shape[1:]) == tuple(self.model.event_shape):
+                return tf.constant(self.x[:rows], spec.dtype)
+            return tf.fill([rows, *spec.shape[1:]], tf.constant(0.5, spec.dtype))
 
-    def _folder_with_data(self, name: str) -> Path:
-        folder = self.folder / name
-        folder.mkdir()
-        np.savez(folder / "data.npz", x=self.x, batch=BATCH, **({} if self.y is None else {"y": self.y}))
-        return folder
+        return {str(spec.name): value(spec) for spec in self.model.operations()[name].inputs}
 
-    @staticmethod
-    def _devices() -> int:
-        return len(tf.config.list_logical_devices("CPU"))
+    def show(self, model: Any, rows: int = 3) -> dict[str, np.ndarray]:
+        """Runs the operation by which to compare models, in its graph: seeds 0, 1, ... where it takes seeds."""
+        return model.run(self.shown, {name: value.numpy() for name, value in self.inputs(self.shown, rows).items()})
 
-    @cached_property
-    def _fitted(self) -> dict[int, State]:
-        return {}
+    def show_eagerly(self, model: Any, rows: int = 3, name: str | None = None) -> dict[str, tf.Tensor]:
+        """Runs the same, or another operation, without a graph: for a model that is used once."""
+        name = name or self.shown
+        operation: Operation = model.operations()[name]
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel("CRITICAL")  # eager loops drop arrays that TensorFlow would like to see used
+        try:
+            return operation.function(**self.inputs(name, rows), **operation.settings)
+        finally:
+            logger.setLevel(level)
 
-    def trained(self) -> Any:
-        """Returns the compiled model after two epochs."""
-        model = self.fresh()
-        set_state(model, self.fitted(2))
-        return model
-
-    def after(self, train: Callable[[Any], Any]) -> State:
-        """Returns the state to which a function brings the fresh model."""
-        model = self.fresh()
-        train(model)
-        return state_of(model)
-
-    def plain_optimizers(self) -> dict[str, Any]:
-        """Plain gradient descent for every player: a step is then the gradient, times a rate that is set later."""
-        return {name: keras.optimizers.SGD(0.1) for name in optimizers(self.model)}
-
-    @cached_property
-    def _plain(self) -> Any:
-        model = self.build()
-        model.compile(**self.plain_optimizers())
-        return model, state_of(model)
-
-    def plain(self) -> Any:
-        """Returns the model compiled with plain gradient descent, as it was before training."""
-        model, state = self._plain
-        set_state(model, state)
-        return model
-
-    def densities(self) -> list[str]:
-        """Names the methods that give one number of nats a row."""
-        kind = str(getattr(self.model, "likelihood_kind", None))
-        return {"exact": ["log_prob"], "bound": ["elbo", "log_prob_bound"]}.get(kind, [])
-
-    def label(self, n: int) -> dict[str, Any]:
-        """The keyword that `sample` and its like need beside seeds and data: `label`, `features` or none."""
-        return dict.fromkeys(self.model._condition_names(), self.case.labels(n)) if self.case.conditional else {}
-
-    def dataset(self, *parts: np.ndarray, batch: int = BATCH) -> tf.data.Dataset:
-        """Batches of arrays, in order."""
-        arrays: Any = parts if len(parts) > 1 else next(iter(parts))
-        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch)
+    def densities(self) -> dict[str, dict[str, Any]]:
+        """Names the methods that give one number of nats a row, each with a seed where it is random."""
+        found = self.model.operations()
+        seeded = {name: any(spec.name == "seed" for spec in found[name].inputs) for name in _DENSITIES if name in found}
+        return {name: {"seed": 0} if random else {} for name, random in seeded.items()}

@@ -1,22 +1,35 @@
-"""Lines about files, new processes and resuming."""
+"""Lines about configurations, files and resuming."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from tfgen.testing import _child
-from tfgen.testing._bench import Bench, State, close, expect, optimizers, refuses, same, state_of, to_array
+from tfgen.callbacks import Checkpoint
+from tfgen.testing import _processes
+from tfgen.testing._bench import BATCH, STEPS, Bench
+from tfgen.testing._checks import close, expect, refuses
+from tfgen.testing._jobs import KILLED, Interrupt
 from tfgen.testing._lines import line
+from tfgen.testing._state import copies, read_state, same, state_of, to_array
+
+_EPOCHS, _EVERY, _STOP = (
+    3,
+    4,
+    STEPS + 2,
+)  # steps between checkpoints, and where a training is interrupted: inside the second epoch
+_RESUMES = ("fit", "train_step", "take_step", "save_own_variables", "load_own_variables", "compile_from_config")
 
 
-@line
+@line()
 def configuration(bench: Bench) -> None:
     """`get_config` is plain data from which `from_config` builds the same model, name, seed and precision included."""
     model = bench.build(seed=5, ema=0.9)
@@ -29,20 +42,18 @@ def configuration(bench: Bench) -> None:
     expect((twin.seed, twin.ema) == (5, 0.9), "seed or ema got lost")
 
 
-@line
+@line()
 def summary(bench: Bench) -> None:
     """`summary()` shows the networks and the number of parameters."""
     with contextlib.redirect_stdout(io.StringIO()) as written:
-        bench.build().summary()
-    expect(
-        f"{sum(int(np.prod(v.shape)) for v in bench.model.trainable_variables):,}" in written.getvalue(),
-        "no count of trainable parameters",
-    )
+        bench.model.summary()
+    count = sum(int(np.prod(v.shape)) for v in bench.model.trainable_variables)
+    expect(f"{count:,}" in written.getvalue(), "no count of trainable parameters")
     layers = [layer.name for layer in bench.model.layers]
     expect(layers and all(name[:8] in written.getvalue() for name in layers), f"summary leaves out some of {layers}")
 
 
-@line
+@line()
 def keras_file(bench: Bench) -> None:
     """A `.keras` file brings back weights, config, every optimizer with slots and iterations, and the counters."""
     model = bench.trained()
@@ -52,15 +63,10 @@ def keras_file(bench: Bench) -> None:
     loaded: Any = keras.saving.load_model(bench.folder / "again.keras")
     same(state_of(loaded), before, "the loaded model")
     expect(type(loaded) is type(model) and loaded.get_config() == model.get_config(), "class or config differ")
-    for name, optimizer in optimizers(model).items():
-        twin = optimizers(loaded)[name]
+    for name, optimizer in model.optimizers.items():
+        twin = loaded.optimizers[name]
         expect(type(twin) is type(optimizer) and twin.get_config() == optimizer.get_config(), f"`{name}` differs")
-    close(
-        loaded.sample(3, seed=0, **bench.label(3)),
-        model.sample(3, seed=0, **bench.label(3)),
-        0.0,
-        "samples of the loaded model",
-    )
+    close(bench.show_eagerly(loaded), bench.show(model), 1e-5, "what the loaded model shows")
     untrained = bench.build()
     untrained.save(bench.folder / "plain.keras")
     loaded: Any = keras.saving.load_model(bench.folder / "plain.keras")
@@ -72,73 +78,119 @@ def keras_file(bench: Bench) -> None:
     same(state_of(other), before, "load_weights")
 
 
-@line
+@line()
+def resume(bench: Bench) -> None:
+    """`fit` for 2 + 1 epochs equals `fit` for 3, and so does one that is interrupted inside an epoch and started again from its
+    `Checkpoint`, to the last bit."""
+    model = bench.trained()
+    bench.fit(model, _EPOCHS - 2)
+    same(state_of(model), bench.fitted(_EPOCHS), "an epoch more than two")
+
+    def interrupt() -> None:
+        raise _Interrupted
+
+    for further in ([Interrupt(_STOP, interrupt)], []):
+        with contextlib.suppress(_Interrupted):
+            bench.fit(
+                bench.fresh(), _EPOCHS, callbacks=[Checkpoint(bench.folder / "interrupted", every_steps=_EVERY), *further]
+            )
+        expect(int(bench.model.step.numpy()) == (_STOP if further else _EPOCHS * STEPS), "it stops where it should")
+    same(state_of(bench.model), bench.fitted(_EPOCHS), "training started again after an interruption")
+
+
+class _Interrupted(Exception):
+    """What ends a training that is to be started again."""
+
+
+@line("__class__", "save_own_variables", "load_own_variables", "get_config", layers="own")
+def load_in_new_process(bench: Bench) -> None:
+    """A new process that only imports tfgen, or what the case names, loads the file to the last bit."""
+    model, folder = bench.trained(), _folder_with_data(bench, "load")
+    model.save(folder / "trained.keras")
+    _work(bench, folder, {"load": ()}, [0])
+    same(read_state(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
+
+
+@line(*_RESUMES, layers="stateful")
 def resume_in_new_process(bench: Bench) -> None:
-    """A new process that only imports tfgen loads the file; `fit` for 2 + 2 epochs equals `fit` for 4, to the last bit."""
-    model, folder = bench.trained(), bench.resuming
-    _finish(folder, [0])
-    same(_read(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
-    close(np.load(folder / "samples.npy"), model.sample(seed=[7, 8], **bench.label(2)), 0.0, "samples in a new process")
-    same(_read(folder / "resumed.npz"), bench.fitted(4), "training resumed in a new process")
+    """A new process loads the file, computes what the old one did, and trains on: 2 + 1 epochs equal 3, to the last bit."""
+    model, folder = bench.trained(), _folder_with_data(bench, "resume")
+    model.save(folder / "trained.keras")
+    inputs = {name: value.numpy() for name, value in bench.inputs(bench.shown, 2).items()}
+    np.savez(folder / "inputs.npz", operation=bench.shown, **inputs)
+    _work(bench, folder, {"load_and_resume": (_EPOCHS - 2,)}, [0])
+    same(read_state(folder / "loaded.npz"), bench.fitted(2), "the model loaded in a new process")
+    shown = bench.show(model, 2)
+    for name, value in read_state(folder / "outputs.npz").items():
+        close(value, shown[name], 0.0, f"`{name}` in a new process")
+    same(read_state(folder / "resumed.npz"), bench.fitted(_EPOCHS), "training resumed in a new process")
 
 
-@line
+@line(*_RESUMES, layers="stateful")
 def resume_after_kill(bench: Bench) -> None:
     """With `Checkpoint(every_steps=...)` a run killed inside an epoch, started again, ends as if it had never stopped, to the last bit."""
-    folder = bench.killing
-    _finish(folder, [_child.KILLED, 0])
-    same(_read(folder / "finished.npz"), bench.fitted(4), "training resumed after a kill")
+    folder = _folder_with_data(bench, "kill")
+    bench.fresh().save(folder / "start.keras")
+    _work(bench, folder, {"killed_fit": (_EPOCHS, _STOP, _EVERY), "resumed_fit": (_EPOCHS, _EVERY)}, [KILLED, 0])
+    same(read_state(folder / "finished.npz"), bench.fitted(_EPOCHS), "training resumed after a kill")
 
 
-def _finish(folder: Path, codes: list[int]) -> None:
-    received, error = _child.wait(folder), folder / "error.txt"
-    expect(
-        received == codes, f"expected exit codes {codes}, received {received}. {error.read_text() if error.exists() else ''}"
-    )
+def _folder_with_data(bench: Bench, name: str) -> Path:
+    folder = bench.folder / name
+    folder.mkdir()
+    np.savez(folder / "data.npz", x=bench.x, batch=BATCH, **({} if bench.y is None else {"y": bench.y}))
+    return folder
 
 
-def _read(path: Path) -> State:
-    with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
+def _work(bench: Bench, folder: Path, jobs: dict[str, Sequence[Any]], codes: list[int]) -> None:
+    """Has jobs done, each in a new process, and expects these exit codes."""
+    asked = [(name, (list(bench.case.modules), *arguments)) for name, arguments in jobs.items()]
+    _processes.start(folder, asked, len(tf.config.list_logical_devices("CPU")))
+    received, error = _processes.wait(folder), folder / "error.txt"
+    told = error.read_text() if error.exists() else ""
+    expect(received == codes, f"expected exit codes {codes}, received {received}. {told}")
 
 
-@line
+@line("in_use", "averaged_pairs", "train_step", "save_own_variables", "players", hooks=True)
 def averages(bench: Bench) -> None:
-    """With `ema`, training goes on from the raw weights; `sample` and `evaluate` use the averages, which files bring back."""
-    other = bench.build(ema=0.5 if bench.model.ema is None else None)
-    other.compile()
-    bench.fit(other, 2)
-    plain, model = (bench.trained(), other) if bench.model.ema is None else (other, bench.trained())
+    """With `ema`, training goes on from the raw weights; `evaluate` and what a model shows use the averages, which files bring back."""
+    plain, model = (bench.build(ema=ema) for ema in (None, bench.model.ema or 0.5))
+    for each in (plain, model):
+        each.compile(run_eagerly=True)
+        bench.fit(each, steps_per_epoch=2)
     expect(len(model.trainable_variables) == len(plain.trainable_variables), "averages must not be trained")
     for one, other in zip(model.trainable_variables, plain.trainable_variables, strict=True):
         close(one, other, 0.0, f"{one.path} with and without `ema`")
-    pairs, noise = model._averaged_pairs(), np.random.default_rng(1)
+    pairs, noise = model.averaged_pairs(), np.random.default_rng(1)
     expect(pairs, "a model with `ema` must have averages")
     for network, average in pairs:
-        expect(
-            any((a != b).any() for a, b in zip(average.get_weights(), network.get_weights(), strict=True)),
-            "averages equal raw weights",
-        )
-        average.set_weights([value + noise.normal(0.0, 0.2, value.shape) ** 2 for value in network.get_weights()])
+        moved = any((a != b).any() for a, b in zip(average.get_weights(), network.get_weights(), strict=True))
+        expect(moved, "averages equal raw weights")
+        average.set_weights([value + noise.normal(0.0, 0.5, value.shape) ** 2 for value in network.get_weights()])
     model.save(bench.folder / "averages.keras")
     same(state_of(keras.saving.load_model(bench.folder / "averages.keras")), state_of(model), "the loaded model with averages")
-    drawn, metrics = model.sample(3, seed=0, **bench.label(3)), bench.evaluate(model)
-    expect(np.abs(drawn - plain.sample(3, seed=0, **bench.label(3))).max() > 0, "`sample` uses the raw weights")
+    shown, metrics = _shown(bench, model), bench.evaluate(model)
+    raw = _shown(bench, plain)
+    expect(any(np.abs(shown[name] - raw[name]).max() > 0 for name in shown), "what is shown is that of the raw weights")
     for network, average in pairs:  # now the plain model says what a model with these very weights must say
         network.set_weights(average.get_weights())
     averages = {id(v) for _, average in pairs for v in average.variables}
     ours = [v for v in model.weights if id(v) not in averages]
     expect(len(ours) == len(plain.weights), f"{len(ours)} weights beside the averages, {len(plain.weights)} without `ema`")
-    for variable, value in zip(plain.weights, ours, strict=True):
-        variable.assign(to_array(value))
-    close(drawn, plain.sample(3, seed=0, **bench.label(3)), 1e-5, "samples of the averages")
+    for variable, value in zip(plain.weights, copies(ours), strict=True):
+        variable.assign(value)
+    close(shown, _shown(bench, plain), 1e-5, "what is shown with the averages")
     close(metrics, bench.evaluate(plain), 1e-5, "metrics of the averages")
 
 
-@line
+def _shown(bench: Bench, model: Any) -> dict[str, np.ndarray]:
+    return {name: to_array(value) for name, value in bench.show_eagerly(model).items()}
+
+
+@line("compile", "default_optimizer")
 def no_keras_averages(bench: Bench) -> None:
     """Optimizers with Keras's own `use_ema=True`, which could not be resumed exactly, are refused in one sentence."""
-    for name in optimizers(bench.model):
+    for name in bench.model.optimizers:
         wrong = {name: keras.optimizers.SGD(0.1, use_ema=True)}
         text = refuses(lambda wrong=wrong: bench.build().compile(**wrong), f"{name} with use_ema=True")
         expect("use_ema" in text, f"the refusal must name `use_ema`: {text}")

@@ -6,14 +6,26 @@ import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tfgen.testing import _inputs, _platforms, _sampling, _saving, _training  # noqa: F401  each registers its lines
-from tfgen.testing._bench import Bench, ContractError
+from tfgen.testing import (  # noqa: F401  each registers its lines
+    _callbacks,
+    _inputs,
+    _platforms,
+    _players,
+    _sampling,
+    _saving,
+    _serving,
+    _training,
+    _weighing,
+)
+from tfgen.testing._bench import Bench
+from tfgen.testing._checks import ContractError
 from tfgen.testing._lines import LINES as _LINES
 from tfgen.testing.case import Case
+from tfgen.testing.selection import read
 
 __all__ = ["LINES", "check", "lines_of", "run"]
 
-LINES: Mapping[str, str] = MappingProxyType({name: " ".join((check.__doc__ or "").split()) for name, check in _LINES.items()})
+LINES: Mapping[str, str] = MappingProxyType({name: line.sentence for name, line in _LINES.items()})
 
 _bench: dict[str, Bench] = {}  # of the last case: lines share what is costly to make
 
@@ -25,7 +37,8 @@ def lines_of(case: Case) -> list[str]:
       case: the registration of a model.
 
     Returns:
-      lines: names in `LINES`, those left out from which the case is exempt.
+      lines: names in `LINES`, those left out from which the case is exempt, and those that cannot be asked of such a model: what
+        samples are like of one that draws none, for example.
 
     Raises:
       ValueError: the case is exempt from something that is no line.
@@ -38,7 +51,7 @@ def lines_of(case: Case) -> list[str]:
     unknown = set(case.exempt) - set(LINES)
     if unknown:
         raise ValueError(f"Expected exemptions from lines of the contract, {', '.join(LINES)}. Received: {sorted(unknown)}")
-    return [name for name in LINES if name not in case.exempt]
+    return list(read(case).keys)
 
 
 def check(case: Case, line: str) -> None:
@@ -65,7 +78,7 @@ def check(case: Case, line: str) -> None:
         _bench.clear()
         _bench[case.name] = Bench(case)
     try:
-        _LINES[line](_bench[case.name])
+        _LINES[line].check(_bench[case.name])
     except ContractError as error:
         raise ContractError(f"{case.name} breaks `{line}` ({LINES[line]}): {error}") from error
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgen.models.labels import in_turn
+from tfgen.models.conditions import in_turn
 
 __all__ = [
     "condition_name",
@@ -36,8 +36,8 @@ def condition_name(model: Any) -> str | None:
       >>> condition_name(tfgen.PixelCNN((4, 4, 1), filters=2, blocks=1)) is None
       True
     """
-    names = getattr(model, "_condition_names", list)()
-    return names[0] if names else None
+    condition = getattr(model, "condition", None)
+    return None if condition is None else condition.name
 
 
 def condition_spec(model: Any) -> tf.TensorSpec:
@@ -49,7 +49,7 @@ def condition_spec(model: Any) -> tf.TensorSpec:
     Returns:
       spec: shape, batch first, and dtype.
     """
-    return model._control_spec(condition_name(model))
+    return model.condition.spec()
 
 
 def conditions_in_turn(model: Any, n: int) -> dict[str, np.ndarray] | None:
@@ -69,7 +69,8 @@ def conditions_in_turn(model: Any, n: int) -> dict[str, np.ndarray] | None:
       >>> conditions_in_turn(tfgen.GatedPixelCNN((4, 4, 1), filters=2, blocks=1, num_classes=3), 4)["label"].tolist()
       [0, 1, 2, 0]
     """
-    return None if condition_name(model) not in (None, "label") else in_turn(model, n)
+    condition = getattr(model, "condition", None)
+    return None if condition is not None and condition.turn(n) is None else in_turn(model, n)
 
 
 def get_medium(model: Any) -> str:
@@ -81,7 +82,7 @@ def get_medium(model: Any) -> str:
     Returns:
       medium: "image" or "audio"; what does not say so is taken for one of images.
     """
-    return getattr(model, "output_name", "image")
+    return getattr(model, "medium", "image")
 
 
 def get_likelihood_kind(model: Any) -> str | None:
@@ -123,8 +124,7 @@ def is_binary(model: Any) -> bool:
     Returns:
       answer: False also for a model without likelihood.
     """
-    likelihood = getattr(model, "likelihood", None)
-    return likelihood is not None and likelihood.levels == 2 and tuple(model.value_range) == (0.0, 1.0)
+    return bool(getattr(model, "is_binary", False))
 
 
 def get_averages(model: Any) -> list[tuple[Any, Any]]:
@@ -136,4 +136,4 @@ def get_averages(model: Any) -> list[tuple[Any, Any]]:
     Returns:
       pairs: (network, averaged copy); empty without `ema`.
     """
-    return [(network, average) for network, average in model._averaged_pairs() if average is not network]
+    return [(network, average) for network, average in model.averaged_pairs() if average is not network]

@@ -7,7 +7,6 @@ from typing import Any
 
 from tfgen import models
 from tfgen.zoo.abilities import get_medium
-from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
 from tfgen.zoo.frames import FRAMES, read_frames
 from tfgen.zoo.protocols import Protocol
@@ -49,6 +48,12 @@ def format_value(value: Any, digits: int = 5) -> str:
 def _kind(model_class: str) -> str:
     """What a model of this class draws: "image", "audio"; a class of somebody else's is taken for one of images."""
     return get_medium(getattr(models, model_class, None))
+
+
+def _classifies(model_class: str) -> bool:
+    """Whether a model of this class finds classes and draws nothing."""
+    cls = getattr(models, model_class, None)
+    return hasattr(cls, "classify") and not hasattr(cls, "sample")
 
 
 def render_card(folder: Path, name: str) -> str:
@@ -93,7 +98,7 @@ def render_card(folder: Path, name: str) -> str:
 
 def _picture(recipe: dict[str, Any]) -> str:
     told = "What seed 0 draws."
-    if recipe and is_classifier(recipe):
+    if recipe and _classifies(recipe["model"]["class"]):
         told = "Test images, one row for each class that it finds in them."
     return f"![samples](samples.png)\n\n{told}"
 
@@ -112,8 +117,7 @@ def _about(recipe: dict[str, Any], model: dict[str, Any]) -> str:
             reference += f", [arXiv {paper['arxiv']}](https://arxiv.org/abs/{paper['arxiv']})"
         rows += [["system", recipe["system"]], ["paper", reference]]
         rows += [["data", Protocol(data=data["name"], split=data["split"], view=data.get("view", "8bit")).place]]
-    room = "networks." if recipe and is_classifier(recipe) else ""
-    rows += [["class", f"`tfgen.{room}{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
+    rows += [["class", f"`tfgen.{model['class']}`"], ["parameters", f"{model['parameters']:,}"]]
     return _table(["", ""], rows)
 
 
@@ -176,7 +180,7 @@ def _reference(reference: list[dict[str, Any]] | None) -> str:
 
 def _use(name: str, recipe: dict[str, Any], model: dict[str, Any]) -> str:
     path = name if recipe else f"path/to/{name}"
-    if recipe and is_classifier(recipe):
+    if _classifies(model["class"]):
         lines = "extractor = tfgen.metrics.load_extractor()\nfeatures = extractor.features(images)"
         return f"## Use\n\n```python\nimport tfgen\n\n{lines}  # images (n, 28, 28, 1) in [0, 1]\n```"
     sounds = _kind(model["class"]) == "audio"

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from tfgen import precision as formats
-from tfgen.zoo import classifiers
+from tfgen.zoo.classifiers import as_model
 from tfgen.zoo.entries import FILES, locate, read_metrics, sha256_of
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import convert
@@ -29,7 +29,7 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
       precision: "float32", "mixed_bfloat16", "mixed_float16", or "auto" for what the processor trains fastest in.
 
     Returns:
-      model: a concrete `GenerativeModel`; of a classifier's entry a Keras model from images to logits.
+      model: a concrete `GenerativeModel`, or a `Classifier`.
 
     Raises:
       FileNotFoundError: no such entry (the nearest name is suggested), or it has not been trained.
@@ -51,11 +51,11 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
             f"{path} has the right sha256 but cannot be read: it may need a newer tfgen, tensorflow or keras; the versions "
             f"that wrote it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
         ) from error
+    recipe = read_recipe(folder) if (folder / "recipe.yaml").is_file() else None
+    model = as_model(model, None if recipe is None else recipe.arguments)
     if policy != "float32":
         model = convert(model, precision=policy)
-    optimizers = read_recipe(folder).optimizers() if (folder / "recipe.yaml").is_file() else {}
-    if classifiers.is_classifier(model):
-        return classifiers.compile_classifier(model, optimizers)
+    optimizers = {} if recipe is None else recipe.optimizers()
     model.compile(**optimizers)
     return model
 

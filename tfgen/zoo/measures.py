@@ -74,7 +74,7 @@ def measure(
 
 
 def _classifies(run: Run) -> bool:
-    return classifiers.is_classifier(run.model)
+    return hasattr(run.model, "classify")
 
 
 def _draws(run: Run) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import math
 import os
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import keras
 
 from tfgen import models
 from tfgen import precision as formats
-from tfgen.zoo import classifiers
 from tfgen.zoo.entries import locate
 from tfgen.zoo.protocols import Protocol
 
@@ -46,6 +44,9 @@ _INNER = {
     "paper": {"authors", "year", "title", "arxiv"},
     "evaluation": {"split", "view", "num_samples", "seed", "n"},
 }
+
+
+_RENAMED = {"image_classifier": "Classifier"}  # class names of older recipes
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,18 @@ class Recipe:
         """
         return math.ceil(examples / self["batch_size"])
 
+    @property
+    def model_class(self) -> Any:
+        """The class of `tfgen.models` that it names."""
+        name = self["model"]["class"]
+        return _lookup(models, _RENAMED.get(name, name), "model class")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of that class; recipes of the old name of classifiers did not say that images are varied."""
+        varied = {"augment": True} if self["model"]["class"] in _RENAMED else {}
+        return {**varied, **self["model"]["arguments"]}
+
     def build(self, *, precision: str | None = None) -> Any:
         """Builds the untrained model, compiled with the recipe's optimizers, its initial weights fixed by the recipe's seed.
 
@@ -87,18 +100,13 @@ class Recipe:
           precision: "auto", "float32", "mixed_bfloat16" or "mixed_float16"; None takes the recipe's.
 
         Returns:
-          model: a concrete `GenerativeModel`; for a classifier's recipe a Keras model.
+          model: a concrete `GenerativeModel`, or a `Classifier`.
 
         Raises:
           ValueError: the recipe names an unknown class, or an argument is wrong.
         """
-        if classifiers.is_classifier(self):
-            return classifiers.build_classifier(self, formats.fastest_policy(precision or self["precision"]))
-        cls = _lookup(models, self["model"]["class"], "model class")
-        arguments = self["model"]["arguments"]
-        _check_keys(
-            arguments, set(inspect.signature(cls).parameters) - {"kwargs", "dtype"}, f"`model.arguments` of {self.path}"
-        )
+        cls, arguments = self.model_class, self.arguments
+        _check_keys(arguments, {*cls.arguments, "seed", "ema", "name"}, f"`model.arguments` of {self.path}")
         keras.utils.set_random_seed(self["seed"])
         policy = formats.fastest_policy(precision or self["precision"])
         try:

@@ -12,9 +12,10 @@ import keras
 import numpy as np
 
 from tfgen import audio, pictures
-from tfgen.zoo import classifiers
+from tfgen.models.base import GenerativeModel
 from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
+from tfgen.zoo.classifiers import draw_classes
 from tfgen.zoo.entries import locate, sha256_of, write_entry
 from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import Recipe, read_recipe
@@ -47,8 +48,6 @@ def convert(model: Any, *, precision: str = "float32") -> Any:
       >>> convert(model).ema is None
       True
     """
-    if classifiers.is_classifier(model):
-        return classifiers.convert_classifier(model, precision)
     copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
     pairs = get_averages(model)
     averages = {id(network): average for network, average in pairs}
@@ -139,7 +138,7 @@ def add_commands(numbers: list[dict[str, Any]], title: str) -> list[dict[str, An
 
 
 def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
-    if not classifiers.is_classifier(model):
+    if isinstance(model, GenerativeModel):
         turn = conditions_in_turn(model, _SAMPLES)
         if turn is None:
             return  # nobody can choose them
@@ -151,7 +150,7 @@ def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
             pictures.save_grid(pictures.envelopes(heard), path)
             audio.write_wav(path.with_suffix(".wav"), heard[0], sample_rate=model.sample_rate)
     elif recipe is not None:
-        classifiers.draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
+        draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 
 
 def _check_finite(model: Any) -> None:
@@ -168,8 +167,6 @@ def _describe(model: Any, path: Path) -> dict[str, Any]:
     parameters = int(sum(np.prod(variable.shape) for layer in model.layers for variable in layer.weights))
     size = path.stat().st_size
     described = {"class": type(model).__name__, "parameters": parameters, "bytes": size, "sha256": sha256_of(path)}
-    if classifiers.is_classifier(model):
-        return {**described, "class": classifiers.FUNCTION}
     condition = condition_name(model)
     return described if condition is None else {**described, "conditional_on": [condition]}
 
@@ -247,11 +244,11 @@ def pack(
         if not (training / name).is_file():
             raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")
     model: Any = keras.saving.load_model(training / "checkpoint.keras", compile=False)
-    found = classifiers.FUNCTION if classifiers.is_classifier(model) else type(model).__name__
-    if found != recipe["model"]["class"]:
-        raise ValueError(f"Expected a checkpoint of {recipe['model']['class']}, as {recipe.path} says. Received: {found}")
+    wanted, found = recipe.model_class.__name__, type(model).__name__
+    if found != wanted:
+        raise ValueError(f"Expected a checkpoint of {wanted}, as {recipe.path} says. Received: {found}")
     run = json.loads((training / "run.json").read_text(encoding="utf-8"))
-    if found != classifiers.FUNCTION and (int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]):
+    if int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]:
         raise ValueError(
             f"Expected a training that is finished; start it again to go on. Received: {training}, stopped inside epoch "
             f"{int(model.epoch.numpy()) + 1}"

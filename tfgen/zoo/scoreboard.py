@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tfgen import metrics, paths
-from tfgen.zoo.classifiers import is_classifier
 from tfgen.zoo.entries import read_metrics
 from tfgen.zoo.frames import FRAMES, VIEWS, read_frames
 from tfgen.zoo.recipes import read_recipe
@@ -124,7 +123,7 @@ def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
     root = Path(zoo) if zoo is not None else paths.zoo_folder()
     frames = read_frames(root / "frames.json")
     entries = [(path.parent, read_metrics(path.parent)) for path in sorted(root.glob("*/metrics.json"))]
-    entries = [entry for entry in entries if not is_classifier(read_recipe(entry[0]))]
+    entries = [entry for entry in entries if hasattr(read_recipe(entry[0]).model_class, "sample")]
     sounds = [entry for entry in entries if _is_sound(entry[1])]
     images = [entry for entry in entries if not _is_sound(entry[1])]
     tables = []

@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from tfgen import callbacks, data
-from tfgen.zoo import classifiers
 from tfgen.zoo.environment import hardware
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack
@@ -54,10 +53,8 @@ def fit_recipe(
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    if classifiers.is_classifier(recipe):
-        return classifiers.fit_classifier(recipe, directory, epochs=epochs)
     model = recipe.build()
-    settings = dict(recipe["data"])
+    settings = {"labels": model.conditional and model.num_classes is not None, **recipe["data"]}
     options = {"batch_size": recipe["batch_size"], "seed": recipe["seed"], "shuffle": True, **settings}
     dataset = data.load(options.pop("name"), options.pop("split"), **options)
     steps = int(dataset.cardinality())
@@ -70,7 +67,7 @@ def fit_recipe(
         callbacks=[
             callbacks.Checkpoint(directory, every_steps=every_steps),
             callbacks.Progress(steps * total),
-            callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10)),
+            *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if hasattr(model, "sample") else []),
             keras.callbacks.CSVLogger(str(directory / "history.csv"), append=resumed),
             keras.callbacks.TerminateOnNaN(),
             _Stopwatch(directory, resumed),

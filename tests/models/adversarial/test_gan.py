@@ -72,7 +72,7 @@ def test_latents_and_walks_that_do_not_fit_are_refused():
         model.decode(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="Received: steps=1"):
         model.interpolate(1, 2, steps=1)
-    with pytest.raises(ValueError, match=r"as many seeds.*Received: 2 and 3"):
+    with pytest.raises(ValueError, match=r"as many ends.*one walk for each pair.*Received: 2 and 3"):
         model.interpolate([1, 2], [3, 4, 5])
 
 
@@ -282,7 +282,7 @@ def served(model, name, **inputs):
 def test_signatures_agree_with_the_methods():
     model, seeds = dense_game(ema=0.9), np.array([4, 5], np.int64)
     truncation, latents = np.array([0.5, 1.0], np.float32), np.array([[0.1, 1.0, -1.0]], np.float32)
-    assert set(model.signatures()) == {"sample", "sample_with_controls", "decode"}
+    assert set(model.signatures()) == {"sample", "sample_with_controls", "decode", "judge"}
     np.testing.assert_allclose(served(model, "sample", seed=seeds), model.sample(seed=seeds), atol=1e-6)
     controlled = served(model, "sample_with_controls", seed=seeds, truncation=truncation)
     np.testing.assert_allclose(controlled, model.sample(seed=seeds, truncation=truncation), atol=1e-6)

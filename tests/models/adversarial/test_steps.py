@@ -9,6 +9,9 @@ import tensorflow as tf
 
 import tfgen
 from tests.models.adversarial.games import LATENTS, SHAPE, bright_images, dense_game, mean_logit, snapshot, twin
+from tfgen.models.adversarial import playing
+from tfgen.models.adversarial.game import Round
+from tfgen.models.batch import Batch
 
 GAMES = ["non_saturating", "saturating"]
 
@@ -18,7 +21,7 @@ def normalised_game(**arguments):
     keras.utils.set_random_seed(8)
     model = tfgen.GAN((16, 12, 1), latent_dim=LATENTS, width=2, **arguments)
     model.set_weights([5 * value if value.ndim > 1 else value for value in model.get_weights()])
-    assert model._normalises_batches
+    assert model.normalises_batches
     return model
 
 
@@ -29,6 +32,12 @@ def compiled(model, generator_rate, discriminator_rate, **arguments):
 
 def real_images(model, n=8):
     return np.random.default_rng(2).random((n, *model.event_shape)).astype(np.float32)
+
+
+def a_round(real, generated):
+    """What the players see of real and generated images in training."""
+    seeds = tf.zeros((len(real),), tf.int64)
+    return Round(Batch(tf.constant(real), None, None, None, seeds, True), None, tf.constant(generated), 0)
 
 
 def equal(left, right):
@@ -44,7 +53,7 @@ def test_the_discriminators_update_leaves_the_generator_alone(build):
     generator, average = snapshot(model.generator), snapshot(model.averaged_generator)
     discriminator = snapshot(model.discriminator, trainable=True)
     real = real_images(model)
-    model._train_discriminator(tf.constant(real), tf.constant(real_images(model)[::-1] * 0.5))
+    playing.others_move(model, a_round(real, real_images(model)[::-1] * 0.5))
     assert equal(snapshot(model.generator), generator)
     assert equal(snapshot(model.averaged_generator), average)
     moved = snapshot(model.discriminator, trainable=True)
@@ -104,7 +113,7 @@ def test_a_step_descends_the_two_losses_as_they_are_written(build, objective):
     before = snapshot(model.generator, trainable=True)
     model.fit(real, batch_size=8, verbose=0, shuffle=False)
     # the discriminator first: a plain gradient with each batch in a pass of its own
-    latents = reference._latents(reference._training_seeds(tf.constant(8)))
+    latents = reference.drawn_latents(reference.training_seeds(tf.constant(8)), None, {})
     generated = tf.stop_gradient(reference.generator(latents, training=True))
     judge = reference.discriminator.trainable_weights
     with tf.GradientTape() as tape:
@@ -145,8 +154,8 @@ def test_the_losses_are_means_over_the_batch():
     real, moves = bright_images(4), []
     for repeats in (1, 2):
         model = compiled(dense_game(), 1.0, 1.0)
-        seeds = model._training_seeds(tf.constant(4))
-        model._training_seeds = lambda batch, seeds=seeds, repeats=repeats: tf.repeat(seeds, repeats)
+        seeds = model.training_seeds(tf.constant(4))
+        model.training_seeds = lambda batch, seeds=seeds, repeats=repeats: tf.repeat(seeds, repeats)
         before = model.get_weights()
         model.fit(np.repeat(real, repeats, 0), batch_size=8, verbose=0, shuffle=False)
         moves.append([new - old for old, new in zip(before, model.get_weights(), strict=True)])
@@ -197,17 +206,17 @@ def test_a_game_brings_images_near_the_real_ones():
 def test_one_pass_over_both_batches_is_two_passes():
     model = dense_game()
     real, generated = tf.constant(bright_images(5)), tf.constant(1 - bright_images(5))
-    assert not model._normalises_batches
-    for received, images in zip(model._judge(real, generated), (real, generated), strict=True):
-        assert received.shape == (5,)
-        np.testing.assert_allclose(received, logits_of(model, images), atol=1e-6)
+    assert not model.normalises_batches
+    for received, images in zip(model.real_and_generated(a_round(real, generated)), (real, generated), strict=True):
+        assert received.score.shape == (5,)
+        np.testing.assert_allclose(received.score, logits_of(model, images), atol=1e-6)
 
 
 def test_batch_statistics_of_real_and_generated_images_never_mix():
     model = normalised_game()
     real, generated = (tf.constant(images) for images in np.split(real_images(model, 16), 2))
-    logits = model._judge(real, generated)[0]
-    other = model._judge(real, tf.zeros_like(generated))[0]
+    logits = model.real_and_generated(a_round(real, generated))[0].score
+    other = model.real_and_generated(a_round(real, tf.zeros_like(generated)))[0].score
     np.testing.assert_array_equal(logits, other)
     together = logits_of(model, tf.concat([real, tf.zeros_like(generated)], 0))[:8]
     assert np.abs(together - other).max() > 1e-4
@@ -217,7 +226,7 @@ def test_batch_normalisation_inside_a_users_own_block_is_found():
     block = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4), keras.layers.BatchNormalization()])
     images = keras.Input(SHAPE)
     discriminator = keras.Model(images, keras.layers.Dense(1)(block(images)))
-    assert tfgen.GAN(SHAPE, latent_dim=2, width=2, discriminator=discriminator)._normalises_batches
+    assert tfgen.GAN(SHAPE, latent_dim=2, width=2, discriminator=discriminator).normalises_batches
 
 
 def test_images_in_inference_resemble_those_in_training():

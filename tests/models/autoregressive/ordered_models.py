@@ -14,7 +14,7 @@ from tfgen.distributions import Categorical, DiscretizedLogistic, DiscretizedLog
 from tfgen.models.autoregressive import ordered
 from tfgen.models.autoregressive.ordered import OrderedModel
 
-from .small import randomise
+from .small import randomise, traced_once
 
 Shape = tuple[int, int, int]
 
@@ -59,15 +59,16 @@ def draw(model: OrderedModel, how: Any, uniforms: tf.Tensor, ordering: int = 0, 
 
     def run(uniforms: tf.Tensor, ordering: tf.Tensor, *tensors: tf.Tensor) -> tf.Tensor:
         images, observed = tensors or (None, None)
-        return how(model.network, model._draw_value, images, observed, uniforms, temperature, ordering=ordering)
+        return how(model.network, model.draw_value, images, observed, uniforms, temperature, ordering=ordering)
 
     tensors = () if images is None else (tf.constant(images), tf.constant(observed))
-    return model._compiled(f"{how.__name__} {len(tensors)}", run)(uniforms, tf.constant(ordering), *tensors).numpy()
+    sampler = traced_once(model, f"{how.__name__} {len(tensors)}", run)
+    return sampler(uniforms, tf.constant(ordering), *tensors).numpy()
 
 
 def log_prob_in_order(model: OrderedModel, x: np.ndarray, ordering: int) -> np.ndarray:
     """Evaluates one order of a mixture."""
-    parameters = model._parameters(model.network(tf.constant(x), ordering=ordering))
+    parameters = model.parameters_of(model.network(tf.constant(x), ordering=ordering))
     return model.likelihood.log_prob(parameters, tf.constant(x)).numpy().sum(axis=(1, 2, 3))
 
 

@@ -15,6 +15,11 @@ import tfgen
 from tfgen import random
 
 
+def traced_once(model: Any, key: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps the graph of a function beside the model's own, so that it is traced once a model."""
+    return model.functions.setdefault(key, tf.function(function, autograph=False, reduce_retracing=True))
+
+
 def untouched(image_shape: tuple[int, int, int], seed: int = 0, system: Any = tfgen.PixelCNN, **arguments: Any) -> Any:
     """Builds a model, a PixelCNN or another system, with the weights that it has at its initialisation."""
     keras.utils.set_random_seed(seed)
@@ -80,7 +85,7 @@ def mixed_outputs(model: Any, x: tf.Tensor) -> tf.Tensor:
 
 def conditionals(model: Any, x: tf.Tensor) -> tf.Tensor:
     """Evaluates log p(x[i] | x[<i]), the terms that `log_prob` sums: (batch, height, width, channels)."""
-    return model.likelihood.log_prob(model._parameters(model.network(x)), x)
+    return model.likelihood.log_prob(model.parameters_of(model.network(x)), x)
 
 
 def dependence(model: Any, x: np.ndarray, numbers: Callable[[Any, tf.Tensor], tf.Tensor] = mixed_outputs) -> np.ndarray:
@@ -102,7 +107,7 @@ def dependence(model: Any, x: np.ndarray, numbers: Callable[[Any, tf.Tensor], tf
             values = tf.reshape(numbers(model, x)[0], (-1,))
         return tape.jacobian(values, x)
 
-    compiled = model._compiled(f"jacobian of {numbers.__name__}", jacobian)  # traced once for all images
+    compiled = traced_once(model, f"jacobian of {numbers.__name__}", jacobian)  # traced once for all images
     return np.abs(compiled(tf.constant(x)).numpy()).reshape(height * width, -1, len(x), height * width, channels)
 
 
@@ -122,7 +127,7 @@ def by_steps(model: Any, x: np.ndarray, **given: Any) -> np.ndarray:
                 known = np.where(np.arange(channels) < channel, x[:, row, column], np.float32(0))
                 outputs, new = network.step(tf.constant(known), state, tf.constant(column), prepared)
                 judged = np.where(np.arange(channels) <= channel, x[:, row, column], np.float32(0))
-                total = total + likelihood.log_prob(model._parameters(outputs), tf.constant(judged))[:, channel].numpy()
+                total = total + likelihood.log_prob(model.parameters_of(outputs), tf.constant(judged))[:, channel].numpy()
             state = network.commit(tf.constant(x[:, row, column]), new, tf.constant(column))
         state = network.end_row(state)
     return np.asarray(total)
@@ -135,5 +140,5 @@ def draw(model: Any, how: Any, observed: np.ndarray | None = None, x: np.ndarray
     x = np.zeros((5, *model.event_shape), np.float32) if x is None else x
     observed = np.zeros_like(x) if observed is None else observed
     temperature = tf.constant([1.0, 0.5, 2.0, 0.8, 1.0])
-    sampler = model._compiled(how.__name__, lambda *tensors: how(model.network, model._draw, *tensors))
+    sampler = traced_once(model, how.__name__, lambda *tensors: how(model.network, model.draw_channel, *tensors))
     return sampler(tf.constant(x), tf.constant(observed), uniforms, temperature).numpy()

@@ -53,7 +53,7 @@ def test_a_network_that_loses_positions_is_refused(network: Any, error: type[Exc
 )
 def test_a_conditional_network_does_not_run_without_labels(model: Any):
     for call in (model, model.network, lambda x: model.network.initial_state(tf.constant(1), 3)):
-        with pytest.raises(ValueError, match=r"conditional on 3 classes: expected `label`.*Received: label=None"):
+        with pytest.raises(ValueError, match=r"conditional on 3 classes: expected .*`label.*Received: label=None"):
             call(GREY)
     assert model(GREY, label=np.array([1])).shape == GREY.shape
 
@@ -67,7 +67,7 @@ def test_the_least_temperature_draws_the_likeliest_and_none_is_refused():
         with pytest.raises(ValueError, match="`temperature` must be positive"):
             model.sample(2, seed=0, temperature=temperature)
     served = tf.function(model.signatures()["sample_with_controls"].function)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="temperatures above 0"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Expected `temperature` above 0, and finite"):
         served(seed=tf.constant([1], tf.int64), temperature=tf.constant([0.0]))
 
 

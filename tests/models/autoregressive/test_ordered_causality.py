@@ -12,7 +12,7 @@ import tfgen
 from tfgen.networks.ordered import draw_integers, draw_orderings
 
 from .ordered_models import KINDS, small
-from .small import images, moved_by_training
+from .small import images, moved_by_training, traced_once
 
 SHAPE = (3, 2, 2)
 
@@ -28,7 +28,7 @@ def dependence(model: Any, x: np.ndarray, ordering: int) -> np.ndarray:
             value = tf.reduce_sum(outputs[which] * tf.range(1.0, network.num_parameters + 1.0))
         return tape.gradient(value, x)
 
-    run = model._compiled("gradient", gradient)
+    run = traced_once(model, "gradient", gradient)
     found = [run(tf.constant(x), tf.constant(place), tf.constant(ordering)).numpy() for place in range(network.size)]
     return np.abs(np.array(found)).reshape(network.size, len(x), network.size)
 

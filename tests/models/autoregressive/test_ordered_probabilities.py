@@ -11,6 +11,7 @@ import scipy.optimize
 import tensorflow as tf
 
 import tfgen
+from tfgen.models.batch import Batch
 
 from .ordered_models import KINDS, by_steps, log_prob_in_order, small
 from .small import all_images, images
@@ -40,9 +41,8 @@ def test_training_takes_the_orders_in_turn() -> None:
     x = images((2, 3, 1), 8)
     for ordering in range(3):
         expected = -log_prob_in_order(model, x, ordering).mean()
-        assert float(
-            tf.reduce_mean(model._per_example(tf.constant(x), tf.zeros((8,), tf.int64), True)["loss"])
-        ) == pytest.approx(expected, rel=1e-5)
+        batch = Batch(tf.constant(x), None, None, None, tf.zeros((8,), tf.int64), True)
+        assert float(tf.reduce_mean(model.per_example(batch)["loss"])) == pytest.approx(expected, rel=1e-5)
         model.step.assign_add(1)
     model.compile()
     assert model.evaluate(x, verbose=0, return_dict=True)["nll"] == pytest.approx(-model.log_prob(x).mean(), rel=1e-5)

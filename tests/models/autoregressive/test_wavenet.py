@@ -14,6 +14,8 @@ from tfgen import random
 from tfgen.distributions import Bernoulli, MuLawCategorical, WaveformLogisticMixture
 from tfgen.models.autoregressive import stream
 
+from .small import traced_once
+
 
 def wavenet(length: int = 20, **arguments) -> tfgen.WaveNet:
     """A small WaveNet whose weights are far from zero."""
@@ -64,7 +66,7 @@ def test_causal_before_and_after_training():
 
 def changed(model: tfgen.WaveNet) -> np.ndarray:
     """Which outputs are not bit for bit the same when the code of one sample is another: (sample, time of the outputs)."""
-    run = model._compiled("outputs", lambda x: model.network(x))
+    run = traced_once(model, "outputs", lambda x: model.network(x))
     x, levels = clips(1), model.likelihood.levels
     before, codes, found = run(tf.constant(x)).numpy(), tfgen.audio.mu_law_encode(x[0, :, 0]).numpy(), []
     for time in range(20):
@@ -97,7 +99,7 @@ def test_queues_draw_what_the_naive_loop_draws(likelihood):
     model = wavenet(likelihood=likelihood)
     uniforms = random.uniform(tf.constant(random.row_seeds(7, 5)), (20, 1), stream=1)
     temperature = tf.constant([1.0, 1.0, 1.0, 0.7, 1.5])
-    slow = tf.function(lambda u: stream.naive(model.network, model._draw_value, u, temperature))(uniforms).numpy()
+    slow = tf.function(lambda u: stream.naive(model.network, model.likelihood.draw, u, temperature))(uniforms).numpy()
     fast = model.sample(5, seed=7, temperature=temperature.numpy())
     assert len(np.unique(fast)) > 20
     # a mixture of 65 536 levels rounds to a neighbour where a uniform lies at a boundary
@@ -131,7 +133,7 @@ def test_a_longer_draw_begins_with_the_shorter():
 
 def test_a_graph_with_rows_of_known_number_draws_the_same_twice():
     model = wavenet()
-    draw = tf.function(lambda: model._sample_rows(tf.constant([1, 2], tf.int64), {}))
+    draw = tf.function(lambda: model.draw(tf.constant([1, 2], tf.int64), None, {}, None))
     first = draw().numpy()
     np.testing.assert_array_equal(draw(), first)  # queues are written in place, and begin empty each time
     np.testing.assert_array_equal(model.sample(seed=[1, 2]), first)
@@ -144,7 +146,7 @@ def test_completion_gives_the_past_and_leaves_the_future_out():
     np.testing.assert_array_equal(drawn[:, :12], x[:, :12])
     uniforms = random.uniform(tf.constant(random.row_seeds(3, 2)), (20, 1), stream=1)
     known = tf.broadcast_to(tf.cast(mask, tf.float32), (2, 20, 1))
-    slow = stream.naive(model.network, model._draw_value, uniforms, tf.ones((2,)), audio=tf.constant(x), observed=known)
+    slow = stream.naive(model.network, model.likelihood.draw, uniforms, tf.ones((2,)), audio=tf.constant(x), observed=known)
     np.testing.assert_allclose(drawn, slow, atol=1e-7)
     late = model.complete(x, ~mask, seed=3)
     np.testing.assert_array_equal(late[:, :12], model.sample(2, seed=3)[:, :12])
@@ -169,12 +171,8 @@ def test_clips_of_any_length_are_judged_and_completed(length):
         later = np.concatenate([x, np.zeros((2, 36 - length, 1), np.float32)], 1)
         frames = np.zeros((2, 9, 2), np.float32)
         frames[:, : features.shape[1]] = features
-        steps = longer.likelihood.log_prob(
-            longer._parameters(
-                longer._run(longer.network, tf.constant(later), False, **({"features": frames} if given else {}))
-            ),
-            tf.constant(later),
-        )
+        outputs = longer.outputs_of(longer.network, tf.constant(later), tf.constant(frames) if given else None, False)
+        steps = longer.likelihood.log_prob(longer.parameters_of(outputs), tf.constant(later))
         np.testing.assert_allclose(model.log_prob(x, **given), np.asarray(steps)[:, :length].sum((1, 2)), rtol=1e-5)
         start = (np.arange(length) < 5)[:, None]
         np.testing.assert_array_equal(model.complete(x, start, seed=1, **given), x)
@@ -202,7 +200,7 @@ def test_local_conditions():
     np.testing.assert_array_equal(other[:, :12], x[:, :12])
     assert (other[:, 12:] != x[:, 12:]).any()
     uniforms = random.uniform(tf.constant(random.row_seeds(2, 3)), (20, 1), stream=1)
-    slow = stream.naive(model.network, model._draw_value, uniforms, tf.ones((3,)), conditions=tf.constant(features), hop=4)
+    slow = stream.naive(model.network, model.likelihood.draw, uniforms, tf.ones((3,)), conditions=tf.constant(features), hop=4)
     np.testing.assert_allclose(x, slow, atol=1e-7)
     longer = model.sample(3, seed=2, features=np.concatenate([features, features], 1), length=40)
     np.testing.assert_array_equal(longer[:, :20], x)
@@ -222,7 +220,7 @@ def test_local_conditions():
     for wrong in (None, features[:, :4]):
         with pytest.raises(ValueError, match=r"`y`|y=None"):
             model.fit(x, wrong, verbose=0)
-    with pytest.raises(ValueError, match="local_channels"):
+    with pytest.raises(ValueError, match=r"takes no `features`.*`local_channels`.*Received: features of shape \(3, 5, 2\)"):
         wavenet().sample(3, seed=0, features=features)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tfgen
 from tests.models.latent.linear import linear_model
 from tfgen import random
+from tfgen.models.batch import Batch
 
 SHAPE = (5, 4, 1)
 
@@ -152,7 +153,7 @@ def test_every_row_and_every_step_has_noise_of_its_own(model):
     found = []
     for step in range(3):
         model.step.assign(step)
-        found.append(model._training_seeds(tf.constant(64)).numpy())
+        found.append(model.training_seeds(tf.constant(64)).numpy())
     model.step.assign(0)
     assert len(set(np.concatenate(found).tolist())) == 3 * 64
     posterior = [random.uniform(seeds, (3,), stream=2).numpy() for seeds in found]
@@ -191,8 +192,11 @@ def test_bounds_and_samples_use_the_averaged_networks(x):
     np.testing.assert_array_equal(model.elbo(x, seed=1), before[0])
     np.testing.assert_array_equal(model.sample(2, seed=1), before[1])
     np.testing.assert_array_equal(model.reconstruct(x), before[2])
-    values = model._per_example(tf.constant(x), model._training_seeds(6), True)
-    assert np.abs(values["elbo"] + model._per_example(tf.constant(x), model._training_seeds(6), False)["loss"]).max() > 0.01
+    raw, averaged = (
+        model.per_example(Batch(tf.constant(x), None, None, None, model.training_seeds(6), training))
+        for training in (True, False)
+    )
+    assert np.abs(raw["elbo"] + averaged["loss"]).max() > 0.01
 
 
 def served(model, name, **inputs):

@@ -1,245 +1,274 @@
-"""The adversarial family: a generator and a discriminator, each with its own optimizer."""
+"""The adversarial family: a generator, a discriminator, perhaps others, each with its own optimizer."""
 
 from __future__ import annotations
 
 import abc
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.models import configuration, signatures
+from tfgen.distributions import Prior, get_prior
+from tfgen.models import configuration
+from tfgen.models.adversarial import playing
+from tfgen.models.adversarial.game import Game, Judged, Round
 from tfgen.models.base import GenerativeModel
-from tfgen.models.optimizers import OptimizerGroup, check_optimizer, gradient_norms, loss_scaled
-from tfgen.models.signatures import Signature
-from tfgen.objectives import AdversarialObjective
+from tfgen.models.batch import Batch
+from tfgen.models.hooks import hook
+from tfgen.models.latents import Decodes
+from tfgen.models.operations import Operation
+from tfgen.models.players import Player
+from tfgen.models.signatures import batch_of
 
 __all__ = ["AdversarialModel"]
 
-_LATENTS = 0  # the stream of noise that latents are drawn from
 
+class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
+    """Abstract base of games in which a generator learns from what a discriminator says of its images.
 
-class AdversarialModel(GenerativeModel, abc.ABC):
-    """Abstract base of games between a generator and a discriminator.
+    A step is one move of the generator. Before it the other players move, `critic_steps` times, each time on rows and latents of
+    their own; the generator moves last, through the tape that drew the images of the last of those moves: it runs once. In a
+    simultaneous game all move at once, from one pass. A subclass builds `self.generator` (latents to images in the data's range)
+    and `self.discriminator` (images to one vector: the score first, heads after it in order; with a label networks take [x or z,
+    label], the discriminator only where `tells_discriminator`) and calls `self.finish_game(event_shape, prior=..., game=...)`.
 
-    One step updates the discriminator, then the generator against the updated discriminator, both on the same generated
-    images: the
-    generator runs once. A subclass builds `self.generator` (latents to images in [0, 1]) and `self.discriminator` (images
-    to one
-    logit), sets `self.objective_pair` and calls `self._finish_players(image_shape)`.
-
-    The metric "loss" is the sum of both players' losses; it says nothing of quality and is there for callbacks such as
+    The metric "loss" is the sum of the players' losses; it says nothing of quality and is there for callbacks such as
     `TerminateOnNaN`.
+
+    Hooks:
+      generate: latents to images.
+      discriminate: images to the discriminator's vector.
+      terms: what a player pays for, term by term, nats a row.
     """
 
     accepts_sample_weight: ClassVar[bool] = False
     sampling_controls: ClassVar[tuple[str, ...]] = ("truncation",)
+    tells_discriminator: bool = True  # what its images are conditional on, as its network's second input
     generator: Any
     discriminator: Any
-    latent_dim: int
-    objective_pair: AdversarialObjective
+    game: Game
 
-    def _finish_players(self, image_shape: Sequence[int]) -> None:
-        """Checks what the networks take and return, and makes the generator's averaged copy."""
-        configuration.check_network(self.generator, "generator", (self.latent_dim,), tuple(image_shape))
-        configuration.check_network(self.discriminator, "discriminator", tuple(image_shape), (1,))
-        layers = self.discriminator._flatten_layers()
-        self._normalises_batches = any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
-        self.averaged_generator = self._average_of(self.generator)
-        self._finish(image_shape, ["loss", "generator_loss", "discriminator_loss"])
-
-    def _averaged_pairs(self) -> list[tuple[Any, Any]]:
-        return [(self.generator, self.averaged_generator)]
-
-    # ---- optimizers ----
-
-    def default_optimizer(self) -> keras.optimizers.Optimizer:
-        """Makes the optimizer of the DCGAN paper.
-
-        Returns:
-          optimizer: a fresh one, for either player.
-        """
-        return keras.optimizers.Adam(2e-4, beta_1=0.5)
-
-    def compile(self, generator_optimizer: Any = None, discriminator_optimizer: Any = None, **keywords: Any) -> None:
-        """Prepares training.
+    def finish_game(
+        self,
+        event_shape: Sequence[int],
+        *,
+        prior: Prior,
+        game: Game,
+        players: Sequence[Player] | None = None,
+        metrics: Sequence[str] = (),
+    ) -> None:
+        """Ends construction: checks what the default hooks ask of the networks, and makes averaged copies.
 
         Args:
-          generator_optimizer: a Keras optimizer, its name, or None for Adam(2e-4, beta_1=0.5).
-          discriminator_optimizer: the same for the other player; it must be another object.
-          **keywords: `run_eagerly`, `steps_per_execution`, `jit_compile`, as in Keras.
-
-        Raises:
-          ValueError: one object for both players, a loss or metrics, or an optimizer that cannot be resumed exactly.
+          event_shape: shape of one example.
+          prior: of the latents; `latent_dim` is its.
+          game: the rules.
+          players: the first one draws the images and moves last; None for a generator and a discriminator.
+          metrics: further terms that a subclass's `terms` gives, as "<player>_<term>".
         """
-        if (
-            generator_optimizer is not None
-            and generator_optimizer is discriminator_optimizer
-            and not isinstance(generator_optimizer, str)
-        ):
-            raise ValueError("Each player keeps its own moments: expected two optimizers. Received: one object for both")
-        self._compile_keras(**keywords)
-        players = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
-        with self.distribute_strategy.scope():
-            for player, given in players.items():
-                optimizer = self.default_optimizer() if given is None else keras.optimizers.get(given)
-                optimizer = loss_scaled(check_optimizer(optimizer, f"{player}_optimizer"), self.dtype_policy)
-                optimizer.build(getattr(self, player).trainable_variables)
-                setattr(self, f"{player}_optimizer", optimizer)
-        self.optimizer = OptimizerGroup([self.generator_optimizer, self.discriminator_optimizer])
+        self.prior, self.game, self.latent_dim = prior, game, prior.latent_dim
+        shape, label = tuple(event_shape), None if self.condition is None else self.condition.spec()
+        configuration.check_network(self.generator, "generator", (self.latent_dim,), shape, label=label)
+        told = label if self.tells_discriminator else None
+        parts = "".join(f", then {head.name} ({head.size})" for head in game.heads)
+        which = f": the score{parts}" if parts else ""
+        configuration.check_network(self.discriminator, "discriminator", shape, (game.num_outputs,), label=told, which=which)
+        layers = self.discriminator._flatten_layers()
+        self.normalises_batches = any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+        learned = ("prior",) if isinstance(prior, keras.Layer) else ()
+        if players is None:
+            own = ("generator", *learned)
+            players = [Player("generator", own, averaged=own), Player("discriminator", ("discriminator",))]
+        self.batches_per_step, self.average_start = game.critic_steps, game.stabilisers.average_start
+        names = [
+            "loss",
+            *(f"{player.name}_loss" for player in players),
+            *playing.term_names(game),
+            *game.objective.metrics,
+            *metrics,
+        ]
+        self.finish(shape, players=players, metrics=names)
 
-    def _optimizers(self) -> dict[str, Any]:
-        return {"generator_optimizer": self.generator_optimizer, "discriminator_optimizer": self.discriminator_optimizer}
+    def _finish_players(self, image_shape: Sequence[int]) -> None:
+        warnings.warn("`_finish_players` is public now: call `finish_game`.", DeprecationWarning, stacklevel=2)
+        self._own_latents = getattr(self, "_latents", None)
+        self.finish_game(image_shape, prior=get_prior(None, self.latent_dim), game=Game(self.objective_pair))
 
-    # ---- training ----
+    # ---- hooks ----
 
-    @abc.abstractmethod
-    def _latents(self, seeds: tf.Tensor) -> tf.Tensor:
-        """Draws latents, (batch, latent_dim), row by row from its seed."""
-
-    def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        return tf.cast(self.discriminator(images, training=training), tf.float32)[:, 0]
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        real = tf.cast(real, tf.float32)
-        with tf.control_dependencies([real]):  # the call that finds the data at its end must move no counter
-            return self._step(real)
-
-    def _step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        latents = self._latents(self._training_seeds(tf.shape(real)[0]))
-        with tf.GradientTape() as generator_tape:
-            generated = self.generator(latents, training=True)
-        discriminator_losses = self._train_discriminator(real, tf.stop_gradient(generated))
-        # the generator has not changed since it drew, so its tape goes on from these very images
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(generated)
-            generator_losses = self.objective_pair.generator(self._logits(generated, True))
-            loss = self.generator_optimizer.scale_loss(self._mean(generator_losses))
-        upstream = tape.gradient(loss, generated)
-        variables = self.generator.trainable_variables
-        gradients = generator_tape.gradient(generated, variables, output_gradients=upstream)
-        self.generator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self._advance()
-        return self._track_players(generator_losses, discriminator_losses, None)
-
-    def _train_discriminator(self, real: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            losses = self.objective_pair.discriminator(*self._judge(real, generated))
-            loss = self.discriminator_optimizer.scale_loss(self._mean(losses))
-        variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return losses
-
-    def _judge(self, real: tf.Tensor, generated: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the logits of both; one pass serves both unless batch statistics must stay apart."""
-        if self._normalises_batches:
-            return self._logits(real, True), self._logits(generated, True)
-        logits = self._logits(tf.concat([real, tf.cast(generated, real.dtype)], 0), True)
-        first, second = tf.split(logits, 2)
-        return first, second
-
-    def _probe(self, x: tf.Tensor, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Measures the game on a batch as a training step would see it, and takes no step; the `Doctor` sets back the statistics."""
-        found: dict[str, tf.Tensor] = {}
-        with tf.GradientTape(persistent=True) as tape:
-            generated = self.generator(self._latents(seeds), training=True)
-            found["real_logits"], found["generated_logits"] = self._judge(x, generated)
-            losses = {
-                "generator": self.objective_pair.generator(found["generated_logits"]),
-                "discriminator": self.objective_pair.discriminator(found["real_logits"], found["generated_logits"]),
-            }
-            means = {player: tf.reduce_mean(values) for player, values in losses.items()}
-        for player, loss in means.items():
-            variables = getattr(self, player).trainable_variables
-            found[f"{player}_loss"] = loss
-            found[f"{player}_gradients"] = gradient_norms(tape, loss, getattr(self, f"{player}_optimizer"), variables)
-        # what the discriminator pays when it cannot tell, and whether it can gain without bound
-        found["chance_loss"] = self.objective_pair.discriminator(tf.zeros(1), tf.zeros(1))[0]
-        found["least_loss"] = self.objective_pair.discriminator(tf.fill((1,), 50.0), tf.fill((1,), -50.0))[0]
-        return found
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        real, _, mask = keras.utils.unpack_x_y_sample_weight(data)
-        real = tf.cast(real, tf.float32)
-        generated = self.averaged_generator(self._latents(self._evaluation_seeds(tf.shape(real)[0])), training=False)
-        logits = self._logits(real, False), self._logits(generated, False)
-        losses = self.objective_pair.generator(logits[1]), self.objective_pair.discriminator(*logits)
-        return self._track_players(*losses, mask)
-
-    def _track_players(self, generator: tf.Tensor, discriminator: tf.Tensor, mask: Any) -> dict[str, tf.Tensor]:
-        values = {"loss": generator + discriminator, "generator_loss": generator, "discriminator_loss": discriminator}
-        return self._track(values, mask)
-
-    # ---- sampling ----
-
-    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
-        latents = self._latents(seeds)
-        if "truncation" in controls:
-            bound = controls["truncation"][:, None]
-            latents = tf.clip_by_value(latents, -bound, bound)
-        return tf.cast(self.averaged_generator(latents, training=False), tf.float32)
-
-    def decode(self, latents: Any, batch_size: int = 256) -> np.ndarray:
+    @hook
+    def generate(self, latents: tf.Tensor, condition: Any, training: bool) -> tf.Tensor:
         """Draws the image of each latent vector.
 
         Args:
-          latents: (n, latent_dim).
-          batch_size: rows computed at once.
+          latents: (batch, latent_dim) float32.
+          condition: one a row, or None.
+          training: whether a training step asks: raw weights, batch statistics; else the averages.
 
         Returns:
-          images: (n, height, width, channels) float32 in [0, 1].
-
-        Raises:
-          ValueError: wrong shape.
+          images: (batch, *event_shape).
         """
-        array = np.asarray(latents, np.float32)
-        if array.ndim != 2 or array.shape[1] != self.latent_dim:
-            raise ValueError(f"Expected `latents` of shape (n, {self.latent_dim}). Received: shape {array.shape}")
-        function = self._compiled("decode", lambda z: tf.cast(self.averaged_generator(z, training=False), tf.float32))
-        return self._in_chunks(function, [array], batch_size)
+        inputs = latents if condition is None else [latents, condition]
+        return self.in_use("generator", training)(inputs, training=training)
 
-    def interpolate(self, a: int | Sequence[int], b: int | Sequence[int], steps: int = 8) -> np.ndarray:
-        """Walks through latent space from the images of some row seeds to those of others.
+    @hook
+    def discriminate(self, images: tf.Tensor, condition: Any, training: bool) -> tf.Tensor:
+        """Judges images.
 
         Args:
-          a: one row seed or several, where the walks begin.
-          b: as many, where they end.
-          steps: images a walk, ends included, at least 2.
+          images: (batch, *event_shape).
+          condition: one a row, or None.
+          training: whether a training step asks.
 
         Returns:
-          images: (n, steps, height, width, channels) float32 in [0, 1].
+          outputs: (batch, game.num_outputs): the score, then what the heads read.
+        """
+        inputs = [images, condition] if self.tells_discriminator and condition is not None else images
+        return self.discriminator(inputs, training=training)
+
+    @hook
+    def terms(self, player: str, round: Round) -> dict[str, tf.Tensor]:
+        """Computes what a player pays for in a round.
+
+        Args:
+          player: its name.
+          round: real rows, latents, generated images; `real_and_generated(round)` and `generated_alone(round)` judge them.
+
+        Returns:
+          terms: by name, (batch,) nats each, weighted; the player descends their sum. The first is "adversarial".
+        """
+        return playing.TERMS[player](self, round)
+
+    @hook
+    def default_optimizer(self, player: str) -> keras.optimizers.Optimizer:
+        del player
+        return keras.optimizers.Adam(2e-4, beta_1=0.5)
+
+    # ---- a round ----
+
+    def open_round(self, batch: Batch, number: Any = 0) -> Round:
+        """Draws the latents and images of a round.
+
+        Args:
+          batch: real rows.
+          number: moves of the discriminator before this one.
+
+        Returns:
+          round: nothing of it is judged yet.
+        """
+        latents = self.drawn_latents(batch.seeds, batch.condition, {}, training=batch.training)
+        generated = tf.cast(self.generate(latents, batch.condition, batch.training), tf.float32)
+        return Round(batch, latents, generated, number)
+
+    def judged(self, images: tf.Tensor, condition: Any, training: bool) -> Judged:
+        """Judges images, and sorts what the discriminator says.
+
+        Args:
+          images: (batch, *event_shape).
+          condition: one a row, or None.
+          training: whether a training step asks.
+
+        Returns:
+          judged: score and heads, float32.
+        """
+        outputs = tf.cast(self.discriminate(images, condition, training), tf.float32)
+        parts = tf.split(outputs, [1, *(head.size for head in self.game.heads)], axis=-1)
+        return Judged(parts[0][:, 0], {head.name: part for head, part in zip(self.game.heads, parts[1:], strict=True)})
+
+    def real_and_generated(self, round: Round) -> tuple[Judged, Judged]:
+        """Judges the images of a round, once; one pass serves both kinds unless batch statistics must stay apart.
+
+        Args:
+          round: the round.
+
+        Returns:
+          real: of the real images.
+          generated: of the generated ones.
+        """
+        return round.once("both", lambda: self._judge_both(round))
+
+    def _judge_both(self, round: Round) -> tuple[Judged, Judged]:
+        batch, condition, training = round.batch, round.batch.condition, round.batch.training
+        real, generated = self._noisy(batch.x, round, 0), self._noisy(round.generated, round, 1)
+        if self.normalises_batches:
+            return self.judged(real, condition, training), self.judged(generated, condition, training)
+        twice = None if condition is None else tf.concat([condition, condition], 0)
+        both = self.judged(tf.concat([real, generated], 0), twice, training)
+        scores = tf.split(both.score, 2)
+        heads = {name: tf.split(value, 2) for name, value in both.heads.items()}
+        first, second = (Judged(scores[i], {name: value[i] for name, value in heads.items()}) for i in range(2))
+        return first, second
+
+    def generated_alone(self, round: Round) -> Judged:
+        """Judges the generated images of a round, once.
+
+        Args:
+          round: the round.
+
+        Returns:
+          judged: score and heads.
+        """
+        if "both" in round.known:
+            return round.known["both"][1]
+        images = self._noisy(round.generated, round, 1)
+        return round.once("generated", lambda: self.judged(images, round.batch.condition, round.batch.training))
+
+    def _noisy(self, images: tf.Tensor, round: Round, kind: int) -> tf.Tensor:
+        """Adds the noise that stabilises training; real and generated images of a row have noise of their own."""
+        if not round.batch.training:
+            return images
+        return self.game.stabilisers.noisy(images, random.row_keys(round.batch.seeds, kind), self.step)
+
+    # ---- training ----
+
+    def take_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        if self.game.simultaneous:
+            return playing.move_together(self, batch)
+        return playing.move_in_turn(self, batch)
+
+    def per_example(self, batch: Batch) -> dict[str, tf.Tensor]:
+        round = self.open_round(batch)
+        return playing.numbers_of(self, round, {player.name: self.terms(player.name, round) for player in self.players})
+
+    def look_at(self, batch: Batch) -> dict[str, tf.Tensor]:
+        return playing.measure(self, batch)
+
+    # ---- use ----
+
+    def decoded(self, latents: tf.Tensor, condition: Any) -> tf.Tensor:
+        return tf.cast(self.generate(latents, condition, False), tf.float32)
+
+    def call(self, inputs: tf.Tensor, training: bool = False, **given: Any) -> tf.Tensor:
+        """Judges images: the sigmoid of the discriminator's score, (batch,); a conditional model needs `label`, (batch,)."""
+        return tf.sigmoid(self.judged(tf.cast(inputs, tf.float32), self.take_condition(given), training).score)
+
+    def operations(self) -> dict[str, Operation]:
+        def judge(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+            images = given.pop(self.medium)
+            return {"score": self.judged(images, self.take_condition(given), False).score}
+
+        named = [] if self.condition is None else [self.condition.spec()]
+        x = batch_of(self.event_shape, tf.float32, self.medium)
+        return {**super().operations(), **self.latent_operations(), "judge": Operation(judge, [x, *named])}
+
+    def judge(self, x: Any, batch_size: int = 256, **given: Any) -> Any:
+        """Computes the discriminator's score of each image: a logit, or a critic's value.
+
+        Args:
+          x: (n, *event_shape) in the data's range; of a tensor the result is a tensor, and gradients flow through it.
+          batch_size: rows computed at once.
+          **given: `label` of conditional models: one class for all rows, or one each.
+
+        Returns:
+          score: (n,) float32, larger for what is taken for real.
 
         Raises:
-          ValueError: fewer than 2 steps, different numbers of seeds, or a seed out of range.
+          ValueError: wrong shape or range, or NaN; a label missing or wrong.
         """
-        if steps < 2:
-            raise ValueError(f"`steps` must be at least 2, both ends included. Received: steps={steps}")
-        if np.size(a) != np.size(b):
-            raise ValueError(
-                f"Expected as many seeds in `b` as in `a`: one walk for each pair. Received: {np.size(a)} and {np.size(b)}"
-            )
-        ends = [self._latents(tf.constant(random.as_row_seeds(np.atleast_1d(seeds)))).numpy()[:, None] for seeds in (a, b)]
-        weights = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
-        latents = (1 - weights) * ends[0] + weights * ends[1]
-        return self.decode(latents.reshape(-1, self.latent_dim)).reshape(-1, steps, *self.event_shape)
+        return self.run("judge", self.example_inputs(x, given), batch_size=batch_size)["score"]
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Judges images: the discriminator's probability that each is real, (batch,)."""
-        return tf.sigmoid(self._logits(tf.cast(inputs, tf.float32), training))
-
-    def signatures(self) -> dict[str, Signature]:
-        """See `GenerativeModel.signatures`; adds `decode`."""
-
-        def decode(latent: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"image": tf.cast(self.averaged_generator(latent, training=False), tf.float32)}
-
-        spec = signatures.batch_of((self.latent_dim,), tf.float32, "latent")
-        return {**super().signatures(), "decode": Signature(decode, [spec])}
-
-    def export_metadata(self) -> dict[str, Any]:
-        """See `GenerativeModel.export_metadata`; adds the latents and says that there is no likelihood."""
-        return {**super().export_metadata(), "latent_dim": self.latent_dim, "likelihood": None}
+    def facts(self) -> dict[str, Any]:
+        return {"latent_dim": self.latent_dim, "likelihood": None}

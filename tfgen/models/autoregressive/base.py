@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,40 +11,67 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
-from tfgen.models import signatures
 from tfgen.models.autoregressive import raster
+from tfgen.models.batch import Batch
+from tfgen.models.hooks import hook, renamed
 from tfgen.models.likelihood import LikelihoodModel
-from tfgen.models.signatures import Signature
+from tfgen.models.operations import Operation
+from tfgen.models.players import Player
+from tfgen.models.signatures import batch_of
 from tfgen.networks import CausalNetwork, OrderedNetwork
+from tfgen.random import Stream
 
 __all__ = ["AutoregressiveModel"]
-
-_PIXELS = 1  # the stream of uniforms that pixels are drawn with
 
 
 class AutoregressiveModel(LikelihoodModel, abc.ABC):
     """Abstract base of models that factorise `log p(x) = sum{ log p(x[i] | x[<i]) : i = 1...D }` in raster order.
 
     A subclass builds `self.network`, a causal network from images (batch, height, width, channels) to
-    (batch, height, width, channels * num_parameters), and calls `self._finish_network()`. A conditional model calls
-    `self._condition_on(num_classes)` before; its causal network takes `label=`, any other Keras model takes [image, label].
+    (batch, height, width, channels * num_parameters), and calls `self.finish_network(image_shape)`. A conditional model calls
+    `self.condition_on(class_label(num_classes))` before; its causal network takes `label=`, any other Keras model takes
+    [image, label].
+
+    Hooks:
+      outputs_of: what a network says of each value, given those before it.
+      log_prob_of: the log-probability of each example.
+      fill: draws what is missing; nothing is known of a sample.
     """
 
-    sampling_controls: tuple[str, ...] = ("temperature",)
+    sampling_controls: ClassVar[tuple[str, ...]] = ("temperature",)
     likelihood_kind: ClassVar[str] = "exact"
     whole_pixels: bool = True  # whether a pixel's channels are drawn one after the other, as a coupled likelihood needs
+    rows_at_once: ClassVar[int] = 256  # by `log_prob`, which keeps all activations of a row
     network: Any
     averaged_network: Any
 
-    def _finish_network(self, image_shape: Sequence[int]) -> None:
-        """Builds the network and its averaged copy, and checks what the network returns."""
+    def finish_network(self, image_shape: Sequence[int]) -> None:
+        """Ends construction: builds the network, and checks what it returns and that it is causal.
+
+        Args:
+          image_shape: height, width and channels.
+
+        Raises:
+          TypeError: the network is no Keras model.
+          ValueError: the network or the likelihood does not fit.
+        """
         self._check_likelihood()
         self._check_network((None, *image_shape))
+        self.event_shape = tuple(image_shape)
         if not isinstance(self.network, (CausalNetwork, OrderedNetwork)):  # the library's own are causal by construction
             self._check_causality(image_shape)
-        self.averaged_network = self._average_of(self.network)
+        self.finish_exact(image_shape)
+
+    _finish_network = renamed("_finish_network", "finish_network")
+
+    def finish_exact(self, event_shape: Sequence[int]) -> None:
+        """Ends construction where the class has checked its network itself.
+
+        Args:
+          event_shape: shape of one example.
+        """
         discrete = ["bits_per_dim"] if self.likelihood.discrete else []
-        self._finish(image_shape, ["loss", "nll", *discrete])
+        self.finish(event_shape, players=[Player("", averaged=("network",))], metrics=["loss", "nll", *discrete])
 
     def _check_likelihood(self) -> None:
         """Refuses likelihoods that this family or this model has no use for."""
@@ -96,8 +122,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         changed = [pixels.shape[1] // 2, pixels.shape[1] - 1]
         for row, pixel in enumerate(changed, 1):
             pixels[row, pixel, -1] = 1.0 - pixels[row, pixel, -1]
-        conditions = {} if self.num_classes is None else {"label": tf.zeros((3,), tf.int64)}
-        outputs = np.asarray(self._run(self.network, tf.constant(images), False, **conditions), np.float32)
+        condition = None if self.condition is None else self.condition.tensor(np.zeros(3, np.int64))  # any class will do
+        outputs = np.asarray(self.outputs_of(self.network, tf.constant(images), condition, False), np.float32)
         if outputs.shape[:3] != images.shape[:3]:
             raise ValueError(
                 f"Expected a network that keeps height and width, {tuple(image_shape[:2])}. Received: outputs of "
@@ -113,92 +139,149 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
                     f"pixel {pixel} change with the last channel of that pixel"
                 )
 
-    def _averaged_pairs(self) -> list[tuple[Any, Any]]:
-        return [(self.network, self.averaged_network)]
+    # ---- hooks ----
 
-    def _parameters(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Splits the last axis into the likelihood's parameters."""
-        return self.likelihood.split(outputs, self.event_shape[-1])
-
-    def _run(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
-        """Runs a network on images and what they are conditional on: `label`, and `seeds` of the noise where it takes them."""
-        if conditions and not isinstance(network, CausalNetwork):
-            return network([x, conditions["label"]], training=training)
-        return network(x, training=training, **conditions)
-
-    def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
-        log_prob = self.likelihood.log_prob(self._parameters(self._run(network, x, training, **conditions)), x)
-        return tf.reduce_sum(log_prob, axis=list(range(1, log_prob.shape.rank)))
-
-    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
-        if training and getattr(self.network, "takes_seeds", False):
-            conditions["seeds"] = seeds
-        nll = -self._log_prob_of(self.network if training else self.averaged_network, x, training, **conditions)
-        return {"loss": nll, "nll": nll}
-
-    def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
-        super().check_data(x, y, name=name)
-        if self._is_binary():
-            self.check_binary(x, name)
-
-    def log_prob(self, x: Any, label: Any = None, *, batch_size: int = 256) -> np.ndarray:
-        """Computes the exact log-probability of each image, `sum{ log p(x[i] | x[<i]) : i = 1...D }`.
+    @hook
+    def outputs_of(
+        self, network: Any, x: tf.Tensor, condition: Any, training: bool, *, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Runs a network on images and what they are conditional on.
 
         Args:
-          x: (n, height, width, channels) on the likelihood's grid of levels in [0, 1]; {0, 1} for Bernoulli pixels.
-          label: conditional models only: one class for all images, or one each; the result is `log p(x | label)`.
+          network: the raw one, or its average.
+          x: (batch, *event_shape) float32.
+          condition: one a row, or None.
+          training: whether a training step asks.
+          seeds: (batch,) int64, of the noise of a network that `takes_seeds`.
+
+        Returns:
+          outputs: (..., num_outputs), as the likelihood counts them.
+        """
+        if isinstance(network, CausalNetwork):
+            given = self._named(condition)
+            if seeds is not None and getattr(network, "takes_seeds", False):
+                given["seeds"] = seeds
+            return network(x, training=training, **given)
+        return network(x if condition is None else [x, condition], training=training)
+
+    @hook
+    def log_prob_of(
+        self, network: Any, x: tf.Tensor, condition: Any, training: bool, *, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Computes the log-probability of each example.
+
+        Args:
+          network: the raw one, or its average.
+          x: (batch, *event_shape) float32.
+          condition: one a row, or None.
+          training: whether a training step asks.
+          seeds: (batch,) int64, of the noise of training.
+
+        Returns:
+          log_prob: (batch,) nats.
+        """
+        parameters = self.parameters_of(self.outputs_of(network, x, condition, training, seeds=seeds))
+        log_prob = self.likelihood.log_prob(parameters, x)
+        return tf.reduce_sum(log_prob, axis=list(range(1, log_prob.shape.rank)))
+
+    @hook
+    def fill(
+        self, images: tf.Tensor | None, observed: tf.Tensor | None, seeds: tf.Tensor, condition: Any, controls: dict[str, tf.Tensor],
+        *, extent: int | None = None,
+    ) -> tf.Tensor:  # fmt: skip
+        """Draws what is missing, each value given all before it.
+
+        Args:
+          images: (batch, *event_shape), any value where missing; None where nothing is observed.
+          observed: the same shape, 1 where a value is known; None where nothing is.
+          seeds: (batch,) int64.
+          condition: one a row, or None.
+          controls: (batch,) each; `temperature` where it is given.
+          extent: length of the first axis; None for the model's own.
+
+        Returns:
+          examples: (batch, *event_shape) float32.
+        """
+        del extent
+        uniforms = random.uniform(seeds, self.event_shape, stream=Stream.PIXELS)
+        given, known = (tf.zeros_like(uniforms) if part is None else part for part in (images, observed))
+        temperature, network = self.temperature_of(controls, tf.size(seeds)), self.averaged_network
+        if isinstance(network, CausalNetwork):
+            conditions = self._named(condition)
+            return raster.cached(network, self.draw_channel, given, known, uniforms, temperature, conditions=conditions)
+
+        def run(x: tf.Tensor, training: bool) -> tf.Tensor:
+            return self.outputs_of(network, x, condition, training)
+
+        return raster.naive(run, self.draw_channel, given, known, uniforms, temperature)
+
+    def _named(self, condition: Any) -> dict[str, Any]:
+        return {} if condition is None or self.condition is None else {self.condition.name: condition}
+
+    def parameters_of(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Splits a network's outputs into the likelihood's parameters.
+
+        Args:
+          outputs: (..., num_outputs).
+
+        Returns:
+          parameters: as the likelihood takes them.
+        """
+        return self.likelihood.split(outputs, self.event_shape[-1])
+
+    def draw_channel(self, outputs: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Draws one channel of a pixel from a network's outputs, given the channels before it.
+
+        Args:
+          outputs: (batch, num_outputs).
+          channel: which one.
+          x: (batch, channels), of which those before `channel` are known.
+          u: (batch,) in (0, 1).
+          temperature: (batch,).
+
+        Returns:
+          values: (batch,) float32.
+        """
+        return self.likelihood.draw_channel(self.parameters_of(outputs), channel, x, u, temperature)
+
+    # ---- likelihood ----
+
+    def per_example(self, batch: Batch) -> dict[str, tf.Tensor]:
+        network, seeds = self.in_use("network", batch.training), batch.seeds if batch.training else None
+        nll = -self.log_prob_of(network, batch.x, batch.condition, batch.training, seeds=seeds)
+        return self.with_bits({"loss": nll, "nll": nll}, nll)
+
+    def log_prob(self, x: Any, label: Any = None, *, batch_size: int | None = None, **given: Any) -> Any:
+        """Computes the exact log-probability of each example, `sum{ log p(x[i] | x[<i]) : i = 1...D }`.
+
+        Args:
+          x: (n, *event_shape) on the likelihood's grid of levels in [0, 1]; {0, 1} for Bernoulli pixels. Waveforms (n, time, 1) in
+            [-1, 1] may be of any length; where the likelihood tells fewer values apart than they hold, it is that of the rounded ones.
+            Of a tensor the result is a tensor, and gradients flow through it; its values may lie between the levels.
+          label: conditional models only: one class for all examples, or one each; the result is `log p(x | label)`.
           batch_size: rows computed at once; it does not change the result.
+          **given: `features` of models that are conditional on those: (n, frames, channels).
 
         Returns:
           log_prob: (n,) float32, nats.
 
         Raises:
-          ValueError: wrong shape or range, NaN, or values off the grid; labels missing or out of range.
+          ValueError: wrong shape or range, NaN, or values off the grid; labels or features missing or wrong.
         """
-        return self._log_probs(x, {"label": label}, batch_size)
+        given = given if label is None else {**given, "label": label}
+        return self.run("log_prob", self.example_inputs(x, given), batch_size=batch_size or self.rows_at_once)["log_prob"]
 
-    def _extent(self, x: np.ndarray) -> tuple[int, ...]:
-        """Tells of examples that may be of any length how long they are, where it is not the model's own; images are not."""
-        del x
-        return ()
-
-    def _log_probs(self, x: Any, conditions: dict[str, Any], batch_size: int) -> np.ndarray:
-        array = np.asarray(x)
-        given = self._check_controls(conditions, len(np.atleast_1d(array)), *self._extent(array))
-        array, names = self._as_batch(array, next(iter(given.values()), None)), tuple(given)
-        function = self._compiled(
-            "log_prob",
-            lambda x, *values: self._log_prob_of(self.averaged_network, x, False, **dict(zip(names, values, strict=True))),
-        )
-        return self._in_chunks(function, [array, *given.values()], batch_size)
-
-    def call(self, inputs: tf.Tensor, training: bool = False, **conditions: tf.Tensor) -> tf.Tensor:
-        """Predicts each pixel from those before it: the mean of `p(x[i] | x[<i])`, (batch, height, width, channels) in [0,
-        1]; a conditional model needs `label`, (batch,)."""
-        network = self.network if training else self.averaged_network
-        outputs = self._run(network, tf.cast(inputs, tf.float32), training, **conditions)
-        return self.likelihood.mean(self._parameters(outputs), inputs)
+    def call(self, inputs: tf.Tensor, training: bool = False, **given: Any) -> tf.Tensor:
+        """Predicts each value from those before it: the mean of `p(x[i] | x[<i])`, (batch, *event_shape) in the data's range; a
+        conditional model needs `label`, (batch,), or `features`."""
+        x, condition = tf.cast(inputs, tf.float32), self.take_condition(given)
+        outputs = self.outputs_of(self.in_use("network", training), x, condition, training)
+        return self.likelihood.mean(self.parameters_of(outputs), inputs)
 
     # ---- sampling ----
 
-    def _draw(self, outputs: tf.Tensor, channel: int, x: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        return self.likelihood.draw_channel(self._parameters(outputs), channel, x, u, temperature)
-
-    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
-        observed = tf.zeros((tf.size(seeds), *self.event_shape))
-        return self._complete_rows(observed, tf.zeros_like(observed), seeds, controls)
-
-    def _complete_rows(
-        self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
-    ) -> tf.Tensor:
-        uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
-        temperature = self._temperature(controls, tf.size(seeds))
-        given = self._conditions(controls.get("label"))
-        network = self.averaged_network
-        if isinstance(network, CausalNetwork):
-            return raster.cached(network, self._draw, images, observed, uniforms, temperature, conditions=given)
-        run = functools.partial(self._run, network, **given)
-        return raster.naive(run, self._draw, images, observed, uniforms, temperature)
+    def draw(self, seeds: tf.Tensor, condition: Any, controls: dict[str, tf.Tensor], extent: int | None) -> tf.Tensor:
+        return self.fill(None, None, seeds, condition, controls, extent=extent)
 
     def complete(
         self,
@@ -206,77 +289,65 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
         observed_mask: Any,
         *,
         seed: int | Sequence[int] | None = None,
-        label: Any = None,
         temperature: float | None = None,
-        batch_size: int = 256,
+        batch_size: int | None = None,
+        **given: Any,
     ) -> np.ndarray:
-        """Fills in the pixels that are missing, in raster order.
+        """Fills in the values that are missing, in the order of drawing.
 
-        Each missing pixel is drawn given all pixels above and to its left, observed or drawn. What lies below or to the right
-        of it cannot be taken into account by a model that factorises in raster order.
+        Each missing pixel is drawn given all pixels above and to its left, observed or drawn; a sample of sound given all before it.
+        What comes later in the order cannot be taken into account by a model that factorises so.
 
         Args:
-          images: (n, height, width, channels); what stands at missing pixels is ignored.
-          observed_mask: (n, height, width, channels), or any shape that broadcasts to it; true, or above 0, where a pixel is known.
+          images: (n, *event_shape), waveforms of any length; what stands at missing values is ignored.
+          observed_mask: (n, *event_shape), or any shape that broadcasts to it; true, or above 0, where a value is known.
           seed: one integer for the call, or one per row, or None.
-          label: conditional models only: one class for all rows, or one each.
-          temperature: positive; below 1 draws likelier pixels.
+          temperature: positive; below 1 draws likelier values.
           batch_size: rows computed at once.
+          **given: `label` of conditional models, one class for all rows or one each, or `features`.
 
         Returns:
-          images: (n, height, width, channels) float32, equal to `images` where observed.
+          examples: (n, *event_shape) float32, equal to `images` where observed.
 
         Raises:
-          ValueError: wrong shape or range.
+          ValueError: wrong shape or range; labels or features missing or wrong.
         """
-        return self._fill_in(images, observed_mask, seed, {"label": label, "temperature": temperature}, batch_size)
-
-    def _fill_in(self, images: Any, observed_mask: Any, seed: Any, given: dict[str, Any], batch_size: int) -> np.ndarray:
         array = np.asarray(images)
-        mask, extent = _check_mask(observed_mask, array.shape), self._extent(array)
-        controls = self._check_controls(given, len(np.atleast_1d(array)), *extent)
-        conditions = {name: value for name, value in controls.items() if name != "temperature"}
-        array = self._as_batch(np.where(mask, array, 0), next(iter(conditions.values()), None))
-        seeds = random.as_row_seeds(seed, len(array))
-        names = tuple(controls)
-        function = self._compiled(
-            ":".join(["complete", ",".join(names), *map(str, extent)]),
-            lambda x, m, s, *values: self._complete_rows(x, m, s, dict(zip(names, values, strict=True))),
-        )
-        return self._in_chunks(function, [array, mask.astype(np.float32), seeds, *controls.values()], batch_size)
+        mask = _check_mask(observed_mask, array.shape)
+        inputs = self.example_inputs(np.where(mask, array, 0), given)
+        rows = len(inputs[self.medium])
+        controls = self.check_controls({"temperature": temperature}, rows)
+        inputs |= {"temperature": np.ones(rows, np.float32), **controls, "observed": mask.astype(np.float32)}
+        inputs["seed"] = random.as_row_seeds(seed, rows)
+        return self.run("complete_with_controls", inputs, batch_size=batch_size)[self.medium]
 
-    # ---- serving ----
+    # ---- what the family computes ----
 
-    def signatures(self) -> dict[str, Signature]:
-        """See `GenerativeModel.signatures`; adds `log_prob` and `complete`."""
-
-        name = self.output_name
-
+    def operations(self) -> dict[str, Operation]:
         def log_prob(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            given = self._conditions(next((inputs[key] for key in self._condition_names()), None))
-            return {"log_prob": self._log_prob_of(self.averaged_network, inputs[name], False, **given)}
+            x, condition = inputs.pop(self.medium), self.take_condition(inputs)
+            return {"log_prob": self.log_prob_of(self.averaged_network, x, condition, False)}
 
         def complete(observed: tf.Tensor, seed: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             known = tf.cast(observed > 0, tf.float32)
-            return {name: self._complete_rows(inputs.pop(name) * known, known, seed, inputs)}
+            x, condition = inputs.pop(self.medium) * known, self.take_condition(inputs)
+            return {
+                self.medium: self.fill(x, known, seed, condition, self.take_controls(inputs), extent=self._extent_of(x.shape))
+            }
 
-        x = signatures.batch_of(self.event_shape, tf.float32, name)
-        observed = signatures.batch_of(self.event_shape, tf.float32, "observed")
-        conditions = [self._control_spec(key) for key in self._condition_names()]
-        seed = signatures.batch_of((), tf.int64, "seed")
+        named = [] if self.condition is None else [self.condition.spec()]
+        x, observed = (batch_of(self.event_shape, tf.float32, name) for name in (self.medium, "observed"))
+        specs = [x, observed, batch_of((), tf.int64, "seed"), *named]
+        temperature = batch_of((), tf.float32, "temperature")
         return {
-            **super().signatures(),
-            "log_prob": Signature(log_prob, [x, *conditions]),
-            "complete": Signature(complete, [x, observed, seed, *conditions]),
+            **super().operations(),
+            "log_prob": Operation(log_prob, [x, *named]),
+            "complete": Operation(complete, specs),
+            "complete_with_controls": Operation(complete, [*specs, temperature], served=False),
         }
 
-    def export_metadata(self) -> dict[str, Any]:
-        """See `GenerativeModel.export_metadata`; adds the kind of likelihood."""
-        kind = {"likelihood": type(self.likelihood).__name__, "log_prob": "exact, nats"}
-        return {**super().export_metadata(), **kind}
-
-    def default_optimizer(self) -> keras.optimizers.Optimizer:
-        return keras.optimizers.Adam(1e-3)
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "log_prob": "exact, nats"}
 
 
 def _check_mask(observed_mask: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.ordered import OrderedModel
 from tfgen.networks import MADENetwork
 
@@ -52,8 +52,6 @@ class FVBN(OrderedModel):
     Connectionist learning of belief networks, Artificial Intelligence 56.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("image_shape", "likelihood", "ordering", "ordering_seed")
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -66,7 +64,7 @@ class FVBN(OrderedModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self.image_shape = configuration.check_image_shape(image_shape)
+        self.image_shape = checks.shape(image_shape, "image_shape")
         self.likelihood = get_likelihood(likelihood)
         self.ordering, self.ordering_seed = ordering, ordering_seed
         self.network = MADENetwork(
@@ -79,4 +77,4 @@ class FVBN(OrderedModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

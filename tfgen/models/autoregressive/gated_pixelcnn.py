@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.base import AutoregressiveModel
+from tfgen.models.conditions import class_label
 from tfgen.networks import GatedPixelCNNNetwork
 
 __all__ = ["GatedPixelCNN"]
@@ -56,10 +57,6 @@ class GatedPixelCNN(AutoregressiveModel):
     PixelCNN decoders, arXiv 1606.05328.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "likelihood", "num_classes", "filters", "blocks", "kernel_size", "dilations", "dropout", "network",
-    )  # fmt: skip
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -77,12 +74,12 @@ class GatedPixelCNN(AutoregressiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self._condition_on(num_classes)
-        self.image_shape = configuration.check_image_shape(image_shape)
-        configuration.check_integers(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
+        self.condition_on(class_label(num_classes))
+        self.image_shape = checks.shape(image_shape, "image_shape")
+        checks.counts(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
-        self.dilations, self.dropout = list(configuration.as_integers(dilations, "dilations")), dropout
+        self.dilations, self.dropout = list(checks.integers(dilations, "dilations")), dropout
         self.default_networks = ("network",) if network is None else ()
         if not self.dilations:
             raise ValueError(f"Expected one dilation or more. Received: dilations={dilations}")
@@ -99,4 +96,4 @@ class GatedPixelCNN(AutoregressiveModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.ordered import OrderedModel
 from tfgen.networks import MADENetwork
 
@@ -58,10 +58,6 @@ class MADE(OrderedModel):
     Reference: Germain, Gregor, Murray, Larochelle, 2015, MADE: masked autoencoder for distribution estimation, arXiv 1502.03509.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "likelihood", "hidden", "activation", "direct", "ordering", "num_masks", "ordering_seed",
-    )  # fmt: skip
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -78,10 +74,10 @@ class MADE(OrderedModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self.image_shape = configuration.check_image_shape(image_shape)
-        configuration.check_integers(1, num_masks=num_masks)
+        self.image_shape = checks.shape(image_shape, "image_shape")
+        checks.counts(1, num_masks=num_masks)
         self.likelihood = get_likelihood(likelihood)
-        self.hidden = list(configuration.as_integers(hidden, "hidden"))
+        self.hidden = list(checks.integers(hidden, "hidden"))
         self.activation, self.direct = activation, direct
         self.ordering, self.num_masks, self.ordering_seed = ordering, num_masks, ordering_seed
         self.network = MADENetwork(
@@ -96,4 +92,4 @@ class MADE(OrderedModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

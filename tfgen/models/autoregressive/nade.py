@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.ordered import OrderedModel
 from tfgen.networks import NADENetwork
 
@@ -53,10 +53,6 @@ class NADE(OrderedModel):
     Larochelle, 2016, Neural autoregressive distribution estimation, arXiv 1605.02226.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "likelihood", "hidden", "activation", "ordering", "ordering_seed",
-    )  # fmt: skip
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -71,7 +67,7 @@ class NADE(OrderedModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self.image_shape = configuration.check_image_shape(image_shape)
+        self.image_shape = checks.shape(image_shape, "image_shape")
         self.likelihood = get_likelihood(likelihood)
         self.hidden, self.activation = hidden, activation
         self.ordering, self.ordering_seed = ordering, ordering_seed
@@ -85,4 +81,4 @@ class NADE(OrderedModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

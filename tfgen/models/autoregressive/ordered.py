@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfgen import random
 from tfgen.models.autoregressive.base import AutoregressiveModel
 from tfgen.networks import OrderedNetwork
+from tfgen.random import Stream
 
 __all__ = ["OrderedModel", "cached", "naive"]
-
-_PIXELS, _ORDERING = 1, 2  # the streams of uniforms that pixels and orders are drawn with
 
 Draw = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -27,19 +26,20 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
     descends `-log p_k(x)` with `k = t mod K`; everything else is exact. A row's seed draws its order first.
     """
 
-    whole_pixels: ClassVar[bool] = False
+    image_shape: tuple[int, ...]
     network: OrderedNetwork
     averaged_network: OrderedNetwork
 
-    def _finish_network(self, image_shape: Sequence[int]) -> None:
-        self.whole_pixels = image_shape[-1] == 1
-        super()._finish_network(image_shape)
+    @property
+    def whole_pixels(self) -> bool:  # type: ignore[override]
+        """Whether a pixel's channels are drawn one after the other: a random order mixes them."""
+        return self.image_shape[-1] == 1
 
-    def _log_prob_of(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
-        del conditions
-
+    def log_prob_of(
+        self, network: Any, x: tf.Tensor, condition: Any, training: bool, *, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
         def in_order(ordering: Any) -> tf.Tensor:
-            log_prob = self.likelihood.log_prob(self._parameters(network(x, ordering=ordering)), x)
+            log_prob = self.likelihood.log_prob(self.parameters_of(network(x, ordering=ordering)), x)
             return tf.reduce_sum(log_prob, axis=[1, 2, 3])
 
         count = network.num_orderings
@@ -52,29 +52,33 @@ class OrderedModel(AutoregressiveModel, abc.ABC):
 
     # ---- sampling ----
 
-    def _draw_value(self, outputs: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        """Draws values, each as the one channel of a pixel: (..., num_parameters) and (...) to (...)."""
+    def draw_value(self, outputs: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Draws values, each as the one channel of a pixel.
+
+        Args:
+          outputs: (..., num_parameters).
+          u: (...) in (0, 1).
+          temperature: broadcast against `u`.
+
+        Returns:
+          values: (...) float32.
+        """
         return self.likelihood.draw_channel(self.likelihood.split(outputs, 1), 0, u[..., None], u, temperature)
 
-    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
-        return self._draw_rows(None, None, seeds, controls)
-
-    def _complete_rows(
-        self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
-    ) -> tf.Tensor:
-        return self._draw_rows(images, observed, seeds, controls)
-
-    def _draw_rows(self, images: Any, observed: Any, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
-        uniforms = random.uniform(seeds, self.event_shape, stream=_PIXELS)
-        temperature = self._temperature(controls, tf.size(seeds))
+    def fill(
+        self, images: tf.Tensor | None, observed: tf.Tensor | None, seeds: tf.Tensor, condition: Any, controls: dict[str, tf.Tensor],
+        *, extent: int | None = None,
+    ) -> tf.Tensor:  # fmt: skip
+        uniforms = random.uniform(seeds, self.event_shape, stream=Stream.PIXELS)
+        temperature = self.temperature_of(controls, tf.size(seeds))
         network, count = self.averaged_network, self.averaged_network.num_orderings
 
         def in_order(ordering: Any) -> tf.Tensor:
-            return cached(network, self._draw_value, images, observed, uniforms, temperature, ordering=ordering)
+            return cached(network, self.draw_value, images, observed, uniforms, temperature, ordering=ordering)
 
         if count == 1:
             return in_order(0)
-        chosen = tf.cast(random.uniform(seeds, (), stream=_ORDERING) * count, tf.int32)
+        chosen = tf.cast(random.uniform(seeds, (), stream=Stream.ORDERING) * count, tf.int32)
 
         def body(ordering: Any, drawn: Any) -> tuple[Any, Any]:
             mine = chosen == ordering

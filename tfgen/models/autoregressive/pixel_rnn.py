@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.base import AutoregressiveModel
+from tfgen.models.conditions import class_label
 from tfgen.networks import PixelRNNNetwork
 
 __all__ = ["PixelRNN"]
@@ -54,10 +55,6 @@ class PixelRNN(AutoregressiveModel):
     Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016, Pixel recurrent neural networks, arXiv 1601.06759.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "cell", "likelihood", "num_classes", "filters", "blocks", "kernel_size", "network",
-    )  # fmt: skip
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -74,9 +71,9 @@ class PixelRNN(AutoregressiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self._condition_on(num_classes)
-        self.image_shape = configuration.check_image_shape(image_shape)
-        configuration.check_integers(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
+        self.condition_on(class_label(num_classes))
+        self.image_shape = checks.shape(image_shape, "image_shape")
+        checks.counts(1, filters=filters, blocks=blocks, kernel_size=kernel_size)
         self.likelihood = get_likelihood(likelihood)
         self.cell, self.filters, self.blocks, self.kernel_size = cell, filters, blocks, kernel_size
         self.default_networks = ("network",) if network is None else ()
@@ -93,4 +90,4 @@ class PixelRNN(AutoregressiveModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import keras
 
+from tfgen import checks
 from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
 from tfgen.models.autoregressive.base import AutoregressiveModel
 from tfgen.networks import PixelCNNNetwork
 
@@ -51,10 +51,6 @@ class PixelCNN(AutoregressiveModel):
     Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016, Pixel recurrent neural networks, arXiv 1601.06759.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "likelihood", "filters", "blocks", "kernel_size", "dilations", "head", "network",
-    )  # fmt: skip
-
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -71,12 +67,12 @@ class PixelCNN(AutoregressiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self.image_shape = configuration.check_image_shape(image_shape)
-        configuration.check_integers(1, filters=filters, kernel_size=kernel_size)
-        configuration.check_integers(0, blocks=blocks, head=head)
+        self.image_shape = checks.shape(image_shape, "image_shape")
+        checks.counts(1, filters=filters, kernel_size=kernel_size)
+        checks.counts(0, blocks=blocks, head=head)
         self.likelihood = get_likelihood(likelihood)
         self.filters, self.blocks, self.kernel_size = filters, blocks, kernel_size
-        self.dilations, self.head = list(configuration.as_integers(dilations, "dilations")), head
+        self.dilations, self.head = list(checks.integers(dilations, "dilations")), head
         self.default_networks = ("network",) if network is None else ()
         channels = self.image_shape[-1]
         self.network = network or PixelCNNNetwork(
@@ -91,4 +87,4 @@ class PixelCNN(AutoregressiveModel):
             dtype=self.dtype_policy,
             name="network",
         )
-        self._finish_network(self.image_shape)
+        self.finish_network(self.image_shape)

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfgen import data, random
+from tfgen import checks, random
 from tfgen.distributions import Likelihood, MuLawCategorical, WaveformLogisticMixture, get_likelihood
-from tfgen.models import configuration, labels, signatures
 from tfgen.models.autoregressive import stream
 from tfgen.models.autoregressive.base import AutoregressiveModel
+from tfgen.models.conditions import FrameFeatures, class_label
 from tfgen.networks import WaveNetNetwork
+from tfgen.random import Stream
 
 __all__ = ["WaveNet"]
 
-_SAMPLES = 1  # the stream of uniforms that samples are drawn with
 _LIKELIHOODS = {"mu_law": MuLawCategorical, "logistic_mixture": WaveformLogisticMixture}
 
 
@@ -67,10 +66,9 @@ class WaveNet(AutoregressiveModel):
     generative model for raw audio, arXiv 1609.03499; Paine et al., 2016, Fast WaveNet generation algorithm, arXiv 1611.09482.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "length", "likelihood", "num_classes", "local_channels", "hop", "dilations", "blocks", "filters", "gated", "skip", "sample_rate",
-    )  # fmt: skip
-    output_name: ClassVar[str] = "audio"
+    medium: ClassVar[str] = "audio"
+    extent: ClassVar[str | None] = "length"
+    rows_at_once: ClassVar[int] = 32
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 
     def __init__(
@@ -92,7 +90,6 @@ class WaveNet(AutoregressiveModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self._condition_on(num_classes)
         if not isinstance(likelihood, (Likelihood, dict)) and str(likelihood) not in _LIKELIHOODS:
             raise ValueError(
                 f"Expected `likelihood` to be one of {sorted(_LIKELIHOODS)}, or a `tfgen.distributions.Likelihood` of waveforms. "
@@ -100,13 +97,13 @@ class WaveNet(AutoregressiveModel):
             )
         self.likelihood = _LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else get_likelihood(likelihood)
         self.length, self.local_channels, self.hop, self.sample_rate = length, local_channels, hop, sample_rate
-        self.dilations = list(configuration.as_integers(dilations, "dilations"))
+        self.dilations = list(checks.integers(dilations, "dilations"))
         self.blocks, self.filters, self.gated, self.skip = blocks, filters, gated, skip
-        configuration.check_integers(
-            1, length=length, hop=hop, blocks=blocks, filters=filters, skip=skip, sample_rate=sample_rate
-        )
-        configuration.check_integers(0, gated=gated, local_channels=local_channels)
-        self._check_arguments()
+        checks.counts(1, length=length, hop=hop, blocks=blocks, filters=filters, skip=skip, sample_rate=sample_rate)
+        checks.counts(0, gated=gated, local_channels=local_channels)
+        self._check_arguments(num_classes)
+        features = FrameFeatures(local_channels, hop, length) if local_channels else None
+        self.condition_on(class_label(num_classes) if features is None else features)
         self.network = WaveNetNetwork(
             self.likelihood.num_outputs(1),
             codes=self.likelihood.levels if isinstance(self.likelihood, MuLawCategorical) else 0,
@@ -119,20 +116,19 @@ class WaveNet(AutoregressiveModel):
             name="network",
         )
         self.network.build((None, None, 1))
-        self.averaged_network = self._average_of(self.network)
-        self._finish((length, 1), ["loss", "nll", "bits_per_dim"])
+        self.finish_exact((length, 1))
 
-    def _check_arguments(self) -> None:
+    def _check_arguments(self, num_classes: int | None) -> None:
         """Refuses arguments that do not go together, each in one sentence."""
         if self.likelihood.value_range != self.value_range:
             raise ValueError(
                 f"Expected a likelihood of waveforms in [-1, 1]: {', '.join(map(repr, _LIKELIHOODS))}, or an object of their "
                 f"classes. Received: likelihood={type(self.likelihood).__name__}"
             )
-        if self.num_classes is not None and self.local_channels:
+        if num_classes is not None and self.local_channels:
             raise ValueError(
                 "Expected `num_classes` or `local_channels`; classes beside features are further, constant channels. Received: "
-                f"num_classes={self.num_classes}, local_channels={self.local_channels}"
+                f"num_classes={num_classes}, local_channels={self.local_channels}"
             )
         if self.length % self.hop:
             raise ValueError(f"Expected a `hop` that divides `length`. Received: hop={self.hop}, length={self.length}")
@@ -142,196 +138,32 @@ class WaveNet(AutoregressiveModel):
         """How many samples before t the distribution at t depends on."""
         return self.network.receptive_field
 
-    @property
-    def conditional(self) -> bool:
-        return self.num_classes is not None or self.local_channels > 0
+    # ---- what the family asks for ----
 
-    # ---- conditions ----
+    def _beside(self, condition: Any) -> tf.Tensor | None:
+        """Turns classes, or features, into what the network is conditional on."""
+        return tf.one_hot(condition, self.num_classes) if self.num_classes is not None else condition
 
-    def _features_shape(self, length: int | None = None) -> tuple[int, int]:
-        return -(-(length or self.length) // self.hop), self.local_channels
-
-    def _conditions(self, y: Any) -> dict[str, tf.Tensor]:
-        return {"features": tf.cast(y, tf.float32)} if self.local_channels else super()._conditions(y)
-
-    def _check_features(self, features: Any, name: str, length: int | None = None) -> None:
-        if features is None:
-            raise ValueError(
-                f"This model is conditional on {self.local_channels} features a frame: expected them as `y=` beside arrays, as the "
-                f"second part of a data set's elements, or as `features=` of `sample` and its like. Received: {name}=None"
-            )
-        data.check_images(features, shape=self._features_shape(length), value_range=None, name=name)
-
-    def check_data(self, x: Any, y: Any = None, *, name: str = "x") -> None:
-        """See `GenerativeModel.check_data`; waveforms are (batch, length, 1) in [-1, 1]."""
-        super().check_data(x, y, name=name)
-        if self.local_channels:
-            self._check_features(y, "y")
-
-    def _extent(self, x: np.ndarray) -> tuple[int, ...]:
-        return (x.shape[1],) if x.ndim == 3 and x.shape[1] not in (0, self.length) else ()
-
-    def _as_batch(self, x: Any, label: Any = None) -> np.ndarray:
-        del label  # `_check_controls` has seen it, and features, with the length of these very clips
-        array = np.asarray(x)
-        (length,) = self._extent(array) or (self.length,)
-        data.check_images(array, shape=(length, 1), value_range=self.value_range, name="x")
-        return array.astype(np.float32)
-
-    def _check_controls(self, given: dict[str, Any], n: int, length: int | None = None) -> dict[str, np.ndarray]:
-        features = given.pop("features", None)
-        controls = super()._check_controls(given, n)
-        if self.local_channels:
-            if n or features is None:
-                self._check_features(features, "features", length)
-            array = np.asarray(features, np.float32)
-            if len(array) != n:
-                raise ValueError(f"Expected features of each of the {n} rows. Received: {len(array)} rows of features")
-            controls["features"] = array if n else np.zeros((0, *self._features_shape(length)), np.float32)
-        elif features is not None:
-            raise ValueError("This model has no local conditions: set `local_channels`. Received: features")
-        return controls
-
-    def _control_spec(self, name: str) -> tf.TensorSpec:
-        if name == "features":
-            return signatures.batch_of(self._features_shape(), tf.float32, name)
-        return super()._control_spec(name)
-
-    def _condition_names(self) -> list[str]:
-        return ["features"] if self.local_channels else super()._condition_names()
-
-    def _vectors(self, controls: dict[str, tf.Tensor]) -> tf.Tensor | None:
-        """Turns a label or features into what the network is conditional on; one that is missing is told in one sentence."""
-        given = next((controls[name] for name in self._condition_names() if name in controls), None)
-        if self.num_classes is not None:
-            if given is None:
-                labels.check_labels(None, self.num_classes, name="label")
-            return tf.one_hot(self._conditions(given)["label"], self.num_classes)
-        if self.local_channels and given is None:
-            self._check_features(None, "features")
-        return self._conditions(given).get("features")
-
-    # ---- likelihood ----
-
-    def _run(self, network: Any, x: tf.Tensor, training: bool, **conditions: tf.Tensor) -> tf.Tensor:
-        vectors = stream.at_each_time(self._vectors(conditions), self.hop, tf.shape(x)[1])
+    def outputs_of(
+        self, network: Any, x: tf.Tensor, condition: Any, training: bool, *, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        vectors = stream.at_each_time(self._beside(condition), self.hop, tf.shape(x)[1])
         x = self.likelihood.quantise(x)
         return network(x, training=training) if vectors is None else network(x, conditions=vectors, training=training)
 
-    def log_prob(self, x: Any, label: Any = None, *, features: Any = None, batch_size: int = 32) -> np.ndarray:
-        """Computes the exact log-probability of each clip, `sum{ log p(x[t] | x[<t]) : t = 1...T }`.
-
-        Args:
-          x: (n, time, 1) in [-1, 1], of any length; with "mu_law" it is the codes' log-probability, otherwise that of the values
-            rounded to 16 bits.
-          label: conditional models only: one class for all clips, or one each.
-          features: (n, time / hop, local_channels), rounded up, where the model has local conditions.
-          batch_size: rows computed at once; it does not change the result.
-
-        Returns:
-          log_prob: (n,) float32, nats a clip.
-
-        Raises:
-          ValueError: wrong shape or range, or NaN; labels or features missing or wrong.
-        """
-        return self._log_probs(x, {"label": label, "features": features}, batch_size)
-
-    # ---- sampling ----
-
-    def _draw_value(self, outputs: tf.Tensor, u: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        return self.likelihood.draw(outputs, u, temperature)
-
-    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor], length: int | None = None) -> tf.Tensor:
-        return self._stream(seeds, controls, length or self.length)
-
-    def _complete_rows(
-        self, images: tf.Tensor, observed: tf.Tensor, seeds: tf.Tensor, controls: dict[str, tf.Tensor]
-    ) -> tf.Tensor:
-        drawn = self._stream(seeds, controls, images.shape[1], audio=self.likelihood.quantise(images), observed=observed)
-        return tf.where(observed > 0, images, drawn)
-
-    def _stream(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor], length: int, **known: tf.Tensor) -> tf.Tensor:
+    def fill(
+        self, images: tf.Tensor | None, observed: tf.Tensor | None, seeds: tf.Tensor, condition: Any, controls: dict[str, tf.Tensor],
+        *, extent: int | None = None,
+    ) -> tf.Tensor:  # fmt: skip
         # uniforms are keyed by their number, so a longer draw begins with the shorter one
-        uniforms = random.uniform(seeds, (length, 1), stream=_SAMPLES)
-        temperature = self._temperature(controls, tf.size(seeds))
-        conditions = self._vectors(controls)
-        return stream.queued(
-            self.averaged_network, self._draw_value, uniforms, temperature, conditions=conditions, hop=self.hop, **known
-        )
+        uniforms = random.uniform(seeds, (extent or self.length, 1), stream=Stream.PIXELS)
+        temperature, vectors = self.temperature_of(controls, tf.size(seeds)), self._beside(condition)
+        known = {} if images is None else {"audio": self.likelihood.quantise(images), "observed": observed}
+        draw = self.likelihood.draw
+        drawn = stream.queued(
+            self.averaged_network, draw, uniforms, temperature, conditions=vectors, hop=self.hop, **known
+        )  # fmt: skip
+        return drawn if images is None or observed is None else tf.where(observed > 0, images, drawn)
 
-    def sample(
-        self,
-        n: int | None = None,
-        *,
-        seed: int | Sequence[int] | np.ndarray | None = None,
-        label: Sequence[int] | np.ndarray | None = None,
-        temperature: float | Sequence[float] | None = None,
-        truncation: float | Sequence[float] | None = None,
-        batch_size: int = 256,
-        length: int | None = None,
-        features: Any = None,
-    ) -> np.ndarray:
-        """Draws clips; see `GenerativeModel.sample`. A longer draw begins with the shorter one of the same seed.
-
-        Args:
-          n: number of clips; a list of seeds or labels fixes it too.
-          seed: one integer for the call, one per row, or None for a fresh one.
-          label: conditional models only; one class per row.
-          temperature: positive, one or one per row; below 1 draws likelier samples.
-          truncation: WaveNet has none.
-          batch_size: rows computed at once; it does not change the result.
-          length: samples of a clip; None for the model's own.
-          features: (n, frames, local_channels), as many frames as `length / hop`, where the model has local conditions.
-
-        Returns:
-          audio: (n, length, 1) float32 in [-1, 1].
-
-        Raises:
-          ValueError: the number of rows is not fixed or contradictory, or a control is missing or makes no sense.
-          TypeError: a seed is not an integer.
-        """
-        if length is not None:
-            configuration.check_integers(1, length=length)
-        if n is None and features is not None and not np.ndim(seed):
-            n = len(features)
-        given = {"label": label, "temperature": temperature, "truncation": truncation, "features": features}
-        return self._draw_examples(n, seed, given, batch_size, *([] if length in (None, self.length) else [int(length)]))
-
-    def complete(
-        self,
-        images: Any,
-        observed_mask: Any,
-        *,
-        seed: int | Sequence[int] | None = None,
-        label: Any = None,
-        temperature: float | None = None,
-        batch_size: int = 256,
-        features: Any = None,
-    ) -> np.ndarray:
-        """Fills in the samples that are missing, each given all before it, observed or drawn; what follows is not heeded.
-
-        Args:
-          images: waveforms (n, time, 1) in [-1, 1], of any length; what stands at missing samples is ignored.
-          observed_mask: (n, time, 1), or any shape that broadcasts to it; true, or above 0, where a sample is known.
-          seed: one integer for the call, or one per row, or None.
-          label: conditional models only: one class for all rows, or one each.
-          temperature: positive; below 1 draws likelier samples.
-          batch_size: rows computed at once.
-          features: (n, time / hop, local_channels), rounded up, where the model has local conditions.
-
-        Returns:
-          audio: (n, time, 1) float32, equal to `images` where observed.
-
-        Raises:
-          ValueError: wrong shape or range.
-        """
-        given = {"label": label, "temperature": temperature, "features": features}
-        return self._fill_in(images, observed_mask, seed, given, batch_size)
-
-    def export_metadata(self) -> dict[str, Any]:
-        """See `GenerativeModel.export_metadata`; adds the sample rate in Hz and the receptive field in samples."""
-        return {
-            **super().export_metadata(),
-            "sample_rate": int(self.sample_rate),
-            "receptive_field": self.receptive_field,
-        }
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "sample_rate": int(self.sample_rate), "receptive_field": self.receptive_field}

@@ -1,8 +1,9 @@
-"""The latent-variable family: an encoder, a decoder, and bounds on the likelihood."""
+"""The latent-variable family: a prior, a posterior, a likelihood given latents, and bounds on the likelihood of data."""
 
 from __future__ import annotations
 
 import abc
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,293 +11,311 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import objectives, random
-from tfgen.distributions import kl_to_standard_normal, normal_log_prob, normal_quantile
-from tfgen.metrics.likelihood import nats_to_bits_per_dim
-from tfgen.models import configuration, signatures
+from tfgen import checks, objectives, random
+from tfgen.distributions import Posterior, Prior, get_posterior, get_prior
+from tfgen.models import configuration
+from tfgen.models.batch import Batch
+from tfgen.models.hooks import hook
+from tfgen.models.latents import Encodes
 from tfgen.models.likelihood import LikelihoodModel
-from tfgen.models.signatures import Signature
+from tfgen.models.operations import Operation
+from tfgen.models.players import Player
+from tfgen.models.signatures import batch_of
+from tfgen.objectives import Bound, Inference
+from tfgen.random import Stream
 
 __all__ = ["LatentVariableModel"]
 
-_LATENTS, _POSTERIOR = 0, 2  # streams of noise
 _DECODES_AT_ONCE = 2048
+_DRAWS_AT_ONCE = 512  # of one row: more are drawn part by part, in constant memory
 _EXPORTED_SAMPLES = 64
 
 
-class LatentVariableModel(LikelihoodModel, abc.ABC):
-    """Abstract base of models `p(x) = integral of p(x | z) p(z)`, `p(z) = N(0, 1)`, with a posterior `q(z | x) = N(loc,
-    scale)`.
+class LatentVariableModel(Encodes, LikelihoodModel, abc.ABC):
+    """Abstract base of models `p(x) = integral of p(x | z) p(z)`, with a posterior `q(z | x)` that is trained beside them.
 
-    A subclass builds `self.encoder` (images to (batch, 2 * latent_dim): the mean, and the scale before a softplus) and
-    `self.decoder` (latents to (batch, height, width, channels * num_parameters)), sets the objective's attributes and calls
-    `self._finish_networks(image_shape)`.
+    A subclass builds `self.encoder` and `self.decoder` (with a label they take [x or z, label]), sets `self.likelihood` and calls
+    `self.finish_latents(event_shape, prior=..., posterior=..., bound=...)`. Latents are one flat vector (batch, latent_dim) for
+    everybody outside, whatever the class does inside.
+
+    Hooks, each a function of tensors that works with the raw weights in training and with the averages elsewhere:
+      summarise: what the encoder says of x, computed once however many draws follow.
+      infer: one draw of the posterior for each row of a summary.
+      generate: from latents to the likelihood's parameters.
     """
 
     sampling_controls: ClassVar[tuple[str, ...]] = ("temperature",)
-    likelihood_kind: ClassVar[str] = "bound"
+    likelihood_kind: ClassVar[Any] = "bound"
+    needs_zeros_and_ones: ClassVar[bool] = False
     encoder: Any
     decoder: Any
-    latent_dim: int
-    beta: float
-    kl_warmup_steps: int
-    free_bits: float
-    importance_samples: int
+    posterior: Posterior
+    bound: Bound | None  # None: no elbo and no bound, as in an autoencoder
 
-    def _finish_networks(self, image_shape: Sequence[int]) -> None:
-        """Checks what the networks take and return, and makes their averaged copies."""
-        outputs = self.likelihood.num_outputs(image_shape[2])
-        configuration.check_network(self.encoder, "encoder", tuple(image_shape), (2 * self.latent_dim,))
-        configuration.check_network(self.decoder, "decoder", (self.latent_dim,), (*image_shape[:2], outputs))
-        self.averaged_encoder = self._average_of(self.encoder)
-        self.averaged_decoder = self._average_of(self.decoder)
-        metrics = ["loss", "elbo", "reconstruction", "kl"]
-        self._finish(image_shape, metrics + (["bits_per_dim"] if self.likelihood.discrete else []))
+    def finish_latents(
+        self,
+        event_shape: Sequence[int],
+        *,
+        prior: Prior,
+        posterior: Posterior,
+        bound: Bound | None,
+        networks: Sequence[str] = ("encoder", "decoder"),
+        metrics: Sequence[str] = (),
+    ) -> None:
+        """Ends construction: checks what the default hooks ask of the networks, and makes averaged copies.
 
-    def _averaged_pairs(self) -> list[tuple[Any, Any]]:
-        return [(self.encoder, self.averaged_encoder), (self.decoder, self.averaged_decoder)]
+        Args:
+          event_shape: shape of one example.
+          prior: p(z); `latent_dim` is its.
+          posterior: q(z | x).
+          bound: what training descends; None for the reconstruction alone.
+          networks: attributes that the one player trains; with "encoder" and "decoder" among them these are checked.
+          metrics: further numbers that a subclass's `per_example` gives.
+        """
+        self.prior, self.posterior, self.bound, self.latent_dim = prior, posterior, bound, prior.latent_dim
+        label = None if self.condition is None else self.condition.spec()
+        if {"encoder", "decoder"} <= {*networks}:
+            outputs = (*event_shape[:-1], self.likelihood.num_outputs(event_shape[-1]))
+            shape = tuple(event_shape)
+            configuration.check_network(self.encoder, "encoder", shape, (posterior.num_parameters,), label=label)
+            configuration.check_network(self.decoder, "decoder", (self.latent_dim,), outputs, label=label)
+        names = ["loss", "reconstruction", *metrics]
+        if bound is not None:
+            names = ["loss", "elbo", "reconstruction", "kl", *(["bits_per_dim"] if self.likelihood.discrete else []), *metrics]
+        layers = [name for name in ("prior", "posterior") if isinstance(getattr(self, name), keras.Layer)]
+        player = Player("", averaged=tuple([*networks, *layers]))
+        self.finish(event_shape, players=[player], metrics=names)
 
-    # ---- the three distributions ----
+    # ---- hooks ----
 
-    def _posterior(self, x: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        outputs = tf.cast((self.encoder if training else self.averaged_encoder)(x, training=training), tf.float32)
-        loc, raw = tf.split(outputs, 2, axis=-1)
-        return loc, tf.math.softplus(raw + 0.5413) + 1e-4  # a zero output is a standard normal
+    @hook
+    def summarise(self, x: tf.Tensor, condition: Any, training: bool, *, seeds: tf.Tensor | None = None) -> Any:
+        """Computes what the posterior's parameters are read from.
 
-    def _decode(self, latents: tf.Tensor, training: bool) -> tf.Tensor:
-        outputs = (self.decoder if training else self.averaged_decoder)(latents, training=training)
+        Args:
+          x: (batch, *event_shape) float32.
+          condition: as `Condition.tensor` gives it, or None.
+          training: whether a training step asks.
+          seeds: (batch,) int64, for noise on what is to be restored; None where none is wanted.
+
+        Returns:
+          summary: a tensor, or a nested structure of tensors, batch first.
+        """
+        del seeds
+        inputs = x if condition is None else [x, condition]
+        return self.in_use("encoder", training)(inputs, training=training)
+
+    @hook
+    def infer(self, summary: Any, x: tf.Tensor, condition: Any, u: tf.Tensor, training: bool) -> Inference:
+        """Draws latents from the posterior, one draw a row.
+
+        Args:
+          summary: what `summarise` returned, each row as often as draws are wanted of it.
+          x: (rows, *event_shape) float32, prepared for the likelihood.
+          condition: one a row, or None.
+          u: (rows, latent_dim) in (0, 1); 0.5 everywhere asks for the middle of the posterior.
+          training: whether a training step asks.
+
+        Returns:
+          inference: latents, their densities, the KL of each latent where it has a closed form; `extra` holds "loc", and "scale"
+            where the posterior has one.
+        """
+        del x
+        prior, posterior = self._distribution("prior", training), self._distribution("posterior", training)
+        parameters = posterior.split(summary)
+        latents, log_q = posterior.draw(parameters, u)
+        kl = posterior.kl(parameters, prior)
+        return Inference(latents, log_q, prior.log_prob(latents, condition), kl, dict(parameters))
+
+    @hook
+    def generate(self, latents: tf.Tensor, condition: Any, training: bool) -> tf.Tensor:
+        """Decodes latents.
+
+        Args:
+          latents: (rows, latent_dim) float32.
+          condition: one a row, or None.
+          training: whether a training step asks.
+
+        Returns:
+          parameters: of the likelihood, as its `split` gives them.
+        """
+        inputs = latents if condition is None else [latents, condition]
+        outputs = self.in_use("decoder", training)(inputs, training=training)
         return self.likelihood.split(outputs, self.event_shape[-1])
 
-    def _log_likelihood(self, x: tf.Tensor, latents: tf.Tensor, training: bool) -> tf.Tensor:
-        log_prob = self.likelihood.log_prob(self._decode(latents, training), x)
-        return tf.reduce_sum(log_prob, axis=[1, 2, 3])
+    def _distribution(self, name: str, training: bool) -> Any:
+        """The prior, or the posterior: its averages, where it has weights of its own."""
+        return self.in_use(name, training) if name in self._averaged_names() else getattr(self, name)
+
+    def _finish_networks(self, image_shape: Sequence[int]) -> None:
+        warnings.warn("`_finish_networks` is public now: call `finish_latents`.", DeprecationWarning, stacklevel=2)
+        scalars = {name: getattr(self, name) for name in ("beta", "kl_warmup_steps", "free_bits", "importance_samples")}
+        prior, posterior = get_prior(None, self.latent_dim), get_posterior(None, self.latent_dim)
+        self.finish_latents(image_shape, prior=prior, posterior=posterior, bound=objectives.make_bound(**scalars))
 
     # ---- objectives ----
 
-    def _per_example(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        if self.importance_samples > 1:
-            return self._importance_weighted(x, seeds, training)
-        loc, scale = self._posterior(x, training)
-        latents = normal_quantile(random.uniform(seeds, (self.latent_dim,), stream=_POSTERIOR), loc, scale)
-        log_likelihood = self._log_likelihood(self.likelihood.prepare(x, seeds), latents, training)
-        kl = kl_to_standard_normal(loc, scale)
-        total = tf.reduce_sum(kl, -1)
-        charged = objectives.free_bits(kl, self.free_bits, _global_mean(kl)) if self.free_bits else total
-        loss = -objectives.elbo(log_likelihood, charged, self._beta_now(training))
-        return {"loss": loss, "elbo": objectives.elbo(log_likelihood, total), "reconstruction": -log_likelihood, "kl": total}
+    def _log_likelihood(self, x: tf.Tensor, latents: tf.Tensor, condition: Any, training: bool) -> tf.Tensor:
+        log_prob = self.likelihood.log_prob(self.generate(latents, condition, training), x)
+        return tf.reduce_sum(log_prob, axis=list(range(1, log_prob.shape.rank)))
 
-    def _beta_now(self, training: bool) -> tf.Tensor | float:
-        if not (training and self.kl_warmup_steps):
-            return self.beta
-        progress = tf.cast(self.step, tf.float32) / self.kl_warmup_steps
-        return self.beta * tf.minimum(progress, 1.0)
+    def _draws(self, summary: Any, x: tf.Tensor, condition: Any, u: tf.Tensor, training: bool) -> tuple[Any, ...]:
+        """Returns log p(x | z), log q(z | x) and log p(z) at K draws, (batch, K) each, and the inference: u is (batch, K, size)."""
+        count = u.shape[1]
 
-    def _importance_weighted(self, x: tf.Tensor, seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        log_weights, log_likelihood = self._log_weights(x, seeds, self.importance_samples, training)
-        bound = objectives.importance_weighted_bound(log_weights)
-        elbo, reconstruction = tf.reduce_mean(log_weights, -1), -tf.reduce_mean(log_likelihood, -1)
-        return {"loss": -bound, "elbo": elbo, "reconstruction": reconstruction, "kl": -elbo - reconstruction}
+        def repeated(tensor: Any) -> Any:
+            return tensor if count == 1 else tf.repeat(tensor, count, axis=0)
 
-    def _log_weights(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns `log p(x, z) - log q(z | x)` and `log p(x | z)` at draws from the posterior, (batch, num_samples) each."""
-        loc, scale = (t[:, None] for t in self._posterior(x, training))
-        u = random.uniform(seeds, (num_samples, self.latent_dim), stream=_POSTERIOR)
-        latents = normal_quantile(u, loc, scale)
-        repeated = tf.repeat(self.likelihood.prepare(x, seeds), num_samples, axis=0)
-        log_likelihood = self._log_likelihood(repeated, tf.reshape(latents, (-1, self.latent_dim)), training)
-        log_likelihood = tf.reshape(log_likelihood, (-1, num_samples))
-        log_ratio = normal_log_prob(latents, 0.0, 1.0) - normal_log_prob(latents, loc, scale)
-        return log_likelihood + tf.reduce_sum(log_ratio, -1), log_likelihood
+        rows, given = repeated(x), None if condition is None else repeated(condition)
+        uniforms = tf.reshape(u, (-1, u.shape[2]))  # (batch, K, size) -> (batch * K, size)
+        found = self.infer(keras.tree.map_structure(repeated, summary), rows, given, uniforms, training)
+        log_likelihood = self._log_likelihood(rows, found.latents, given, training)
+        parts = (log_likelihood, found.log_q, found.log_prior)
+        return (*(None if part is None else tf.reshape(part, (-1, count)) for part in parts), found)
 
-    def _complete_metrics(self, values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        if "bits_per_dim" in self._trackers:
-            values["bits_per_dim"] = nats_to_bits_per_dim(-values["elbo"], self.event_shape)
-        return values
+    def per_example(self, batch: Batch) -> dict[str, tf.Tensor]:
+        summary = self.summarise(batch.x, batch.condition, batch.training, seeds=batch.seeds)
+        count = 1 if self.bound is None else self.bound.num_samples
+        u = random.uniform(batch.seeds, (count, self.num_posterior_uniforms), stream=Stream.POSTERIOR)
+        x = self.likelihood.prepare(batch.x, batch.seeds)
+        log_likelihood, log_q, log_prior, found = self._draws(summary, x, batch.condition, u, batch.training)
+        if self.bound is None:
+            return {"loss": -log_likelihood[:, 0], "reconstruction": -log_likelihood[:, 0]}
+        kl = found.kl if count == 1 else None
+        values = self.bound(log_likelihood, log_q, log_prior, kl, step=self.step, training=batch.training)
+        return self.with_bits(values, -values["elbo"])
 
-    def _probe(self, x: tf.Tensor, seeds: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {**super()._probe(x, seeds, **conditions), "posterior_loc": self._posterior(x, True, **conditions)[0]}
+    def look_at(self, batch: Batch) -> dict[str, tf.Tensor]:
+        summary = self.summarise(batch.x, batch.condition, True)
+        return {**super().look_at(batch), "posterior_loc": self._middle(summary, batch.x, batch.condition, True)["loc"]}
 
-    # ---- public bounds ----
+    def _middle(self, summary: Any, x: tf.Tensor, condition: Any, training: bool) -> dict[str, tf.Tensor]:
+        half = tf.fill((tf.shape(x)[0], self.num_posterior_uniforms), 0.5)
+        return self.infer(summary, x, condition, half, training).extra
 
-    def elbo(self, x: Any, seed: int | Sequence[int] | None = None, batch_size: int = 256) -> np.ndarray:
+    @property
+    def num_posterior_uniforms(self) -> int:
+        """How many uniform numbers one draw of the posterior takes."""
+        return self.latent_dim
+
+    def inferred(self, x: tf.Tensor, condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        found = self._middle(self.summarise(x, condition, False), x, condition, False)
+        return found["loc"], found.get("scale", tf.zeros_like(found["loc"]))
+
+    def decoded(self, latents: tf.Tensor, condition: Any) -> tf.Tensor:
+        return self.likelihood.mean(self.generate(latents, condition, False))
+
+    def call(self, inputs: tf.Tensor, training: bool = False, **given: Any) -> tf.Tensor:
+        """Reconstructs images from the posterior's mean: (batch, *event_shape) in the data's range; a conditional model needs
+        `label`, (batch,)."""
+        x, condition = tf.cast(inputs, tf.float32), self.take_condition(given)
+        found = self._middle(self.summarise(x, condition, training), x, condition, training)
+        return self.likelihood.mean(self.generate(found["loc"], condition, training))
+
+    # ---- bounds ----
+
+    def operations(self) -> dict[str, Operation]:
+        named = [] if self.condition is None else [self.condition.spec()]
+        seed, x = batch_of((), tf.int64, "seed"), batch_of(self.event_shape, tf.float32, self.medium)
+        found = {**super().operations(), **self.latent_operations()}
+        if self.bound is not None:
+            found["elbo"] = Operation(self._elbo, [x, seed, *named], served=False)
+            settings = {"num_samples": _EXPORTED_SAMPLES}
+            found["log_prob_bound"] = Operation(self._log_prob_bound, [x, seed, *named], settings=settings)
+        return found
+
+    def _elbo(self, seed: tf.Tensor, **given: tf.Tensor) -> dict[str, tf.Tensor]:
+        x, condition = given.pop(self.medium), self.take_condition(given)
+        u = random.uniform(seed, (1, self.num_posterior_uniforms), stream=Stream.POSTERIOR)
+        prepared = self.likelihood.prepare(x, seed)
+        log_likelihood, log_q, log_prior, found = self._draws(
+            self.summarise(x, condition, False), prepared, condition, u, False
+        )
+        values = objectives.ELBO()(log_likelihood, log_q, log_prior, found.kl, step=0, training=False)
+        return {"elbo": values["elbo"]}
+
+    def _log_prob_bound(self, seed: tf.Tensor, num_samples: int, **given: tf.Tensor) -> dict[str, tf.Tensor]:
+        x, condition = given.pop(self.medium), self.take_condition(given)
+        summary, prepared = self.summarise(x, condition, False), self.likelihood.prepare(x, seed)
+        u = random.uniform(seed, (num_samples, self.num_posterior_uniforms), stream=Stream.POSTERIOR)
+
+        def log_weights(uniforms: tf.Tensor) -> tf.Tensor:
+            log_likelihood, log_q, log_prior, _ = self._draws(summary, prepared, condition, uniforms, False)
+            return log_likelihood + log_prior - log_q
+
+        if num_samples <= _DRAWS_AT_ONCE:
+            return {"log_prob_bound": objectives.importance_weighted_bound(log_weights(u))}
+        return {"log_prob_bound": _in_parts(log_weights, u, num_samples)}
+
+    def elbo(self, x: Any, seed: Any = None, batch_size: int = 256, **given: Any) -> Any:
         """Computes the evidence lower bound of each image, `log p(x) >= log p(x | z) - KL(q(z | x) || p(z))` at one draw of z.
 
         Args:
-          x: (n, height, width, channels) in [0, 1].
+          x: (n, *event_shape) in the data's range; of a tensor the result is a tensor, and gradients flow through it.
           seed: one integer for the call, one per row, or None for a fresh one.
           batch_size: rows computed at once; it does not change the result.
+          **given: `label` of conditional models: one class for all rows, or one each; the bound is one on `log p(x | label)`.
 
         Returns:
           elbo: (n,) float32, nats, of discrete data where the likelihood is discrete or dequantised.
 
         Raises:
-          ValueError: wrong shape or range, or NaN.
+          ValueError: wrong shape or range, or NaN; a label missing or wrong.
         """
-
-        def bound(x: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-            loc, scale = self._posterior(x, False)
-            latents = normal_quantile(random.uniform(seeds, (self.latent_dim,), stream=_POSTERIOR), loc, scale)
-            log_likelihood = self._log_likelihood(self.likelihood.prepare(x, seeds), latents, False)
-            return objectives.elbo(log_likelihood, tf.reduce_sum(kl_to_standard_normal(loc, scale), -1))
-
-        array = self._as_batch(x)
-        return self._in_chunks(self._compiled("elbo", bound), [array, random.as_row_seeds(seed, len(array))], batch_size)
+        inputs = self.example_inputs(x, given)
+        return self.run("elbo", {**inputs, "seed": self._seeds_for(inputs, seed)}, batch_size=batch_size)["elbo"]
 
     def log_prob_bound(
-        self, x: Any, num_samples: int = 100, seed: int | Sequence[int] | None = None, *, batch_size: int | None = None
-    ) -> np.ndarray:
+        self, x: Any, num_samples: int = 100, seed: Any = None, *, batch_size: int | None = None, **given: Any
+    ) -> Any:
         """Computes the importance-weighted bound of each image, `log p(x) >= log( mean{ p(x, z[k]) / q(z[k] | x) : k =
         1...K } )`.
 
         Args:
-          x: (n, height, width, channels) in [0, 1].
-          num_samples: K, at least 1; the bound rises with it.
+          x: (n, *event_shape) in the data's range; of a tensor the result is a tensor, and gradients flow through it.
+          num_samples: K, at least 1; the bound rises with it. However many, they are drawn in constant memory.
           seed: one integer for the call, one per row, or None for a fresh one.
           batch_size: rows computed at once; None chooses by memory. It does not change the result.
+          **given: `label` of conditional models: one class for all rows, or one each.
 
         Returns:
           bound: (n,) float32, nats.
 
         Raises:
-          ValueError: wrong shape or range, NaN, or `num_samples` below 1.
+          ValueError: wrong shape or range, NaN, or `num_samples` below 1; a label missing or wrong.
 
         Reference: Burda, Grosse, Salakhutdinov, 2016, Importance weighted autoencoders, arXiv 1509.00519.
         """
-        if num_samples < 1:
-            raise ValueError(f"`num_samples` must be at least 1. Received: num_samples={num_samples}")
-        array = self._as_batch(x)
-        function = self._compiled(f"log_prob_bound:{num_samples}", lambda x, s: self._bound(x, s, num_samples))
-        rows = batch_size or max(1, _DECODES_AT_ONCE // num_samples)
-        return self._in_chunks(function, [array, random.as_row_seeds(seed, len(array))], rows)
+        count = checks.integer(num_samples, "num_samples", least=1)
+        inputs = self.example_inputs(x, given)
+        inputs["seed"] = self._seeds_for(inputs, seed)
+        rows = batch_size or max(1, _DECODES_AT_ONCE // min(count, _DRAWS_AT_ONCE))
+        return self.run("log_prob_bound", inputs, batch_size=rows, num_samples=count)["log_prob_bound"]
 
-    def _bound(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int) -> tf.Tensor:
-        return objectives.importance_weighted_bound(self._log_weights(x, seeds, num_samples, False)[0])
+    def _seeds_for(self, inputs: dict[str, Any], seed: Any) -> Any:
+        rows = inputs[self.medium].shape[0]
+        if rows is not None or np.ndim(seed):
+            return random.as_row_seeds(seed, rows)
+        return random.row_seeds_in_graph(random.fresh_seed() if seed is None else seed, tf.shape(inputs[self.medium])[0])
 
-    # ---- encode, decode ----
-
-    def encode(self, x: Any, batch_size: int = 256) -> tuple[np.ndarray, np.ndarray]:
-        """Computes the posterior of each image.
-
-        Args:
-          x: (n, height, width, channels) in [0, 1].
-          batch_size: rows computed at once.
-
-        Returns:
-          loc: (n, latent_dim) float32, the posterior's mean.
-          scale: (n, latent_dim) float32, its standard deviation.
-        """
-        function = self._compiled("encode", lambda x: tf.concat(self._posterior(x, False), -1))
-        both = self._in_chunks(function, [self._as_batch(x)], batch_size)
-        return both[:, : self.latent_dim], both[:, self.latent_dim :]
-
-    def decode(self, latents: Any, batch_size: int = 256) -> np.ndarray:
-        """Computes the mean image of each latent vector.
-
-        Args:
-          latents: (n, latent_dim).
-          batch_size: rows computed at once.
-
-        Returns:
-          images: (n, height, width, channels) float32 in [0, 1].
-
-        Raises:
-          ValueError: wrong shape.
-        """
-        array = np.asarray(latents, np.float32)
-        if array.ndim != 2 or array.shape[1] != self.latent_dim:
-            raise ValueError(f"Expected `latents` of shape (n, {self.latent_dim}). Received: shape {array.shape}")
-        function = self._compiled("decode", lambda z: self.likelihood.mean(self._decode(z, False)))
-        return self._in_chunks(function, [array], batch_size)
-
-    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Decodes the posterior's mean of each image.
-
-        Args:
-          x: (n, height, width, channels) in [0, 1].
-          batch_size: rows computed at once.
-
-        Returns:
-          images: (n, height, width, channels) float32 in [0, 1].
-        """
-        return self.decode(self.encode(x, batch_size)[0], batch_size)
-
-    def interpolate(self, a: Any, b: Any, steps: int = 8) -> np.ndarray:
-        """Walks in a straight line through latent space from images to images.
-
-        Args:
-          a: (n, height, width, channels) in [0, 1], where the walks begin.
-          b: the same shape, where they end.
-          steps: images a walk, ends included, at least 2.
-
-        Returns:
-          images: (n, steps, height, width, channels) float32 in [0, 1].
-
-        Raises:
-          ValueError: fewer than 2 steps, wrong shapes, or different numbers of images.
-        """
-        if steps < 2:
-            raise ValueError(f"`steps` must be at least 2, both ends included. Received: steps={steps}")
-        if len(a) != len(b):
-            raise ValueError(
-                f"Expected as many images in `b` as in `a`: one walk for each pair. Received: {len(a)} and {len(b)}"
-            )
-        start, end = self.encode(a)[0][:, None], self.encode(b)[0][:, None]
-        weights = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
-        latents = (1 - weights) * start + weights * end
-        return self.decode(latents.reshape(-1, self.latent_dim)).reshape(-1, steps, *self.event_shape)
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Reconstructs images from the posterior's mean: (batch, height, width, channels) in [0, 1]."""
-        loc, _ = self._posterior(tf.cast(inputs, tf.float32), training)
-        return self.likelihood.mean(self._decode(loc, training))
-
-    def _sample_rows(self, seeds: tf.Tensor, controls: dict[str, tf.Tensor]) -> tf.Tensor:
-        latents = random.normal(seeds, (self.latent_dim,), stream=_LATENTS)
-        if "temperature" in controls:
-            latents *= controls["temperature"][:, None]
-        return self.likelihood.mean(self._decode(latents, False))
-
-    # ---- serving ----
-
-    def signatures(self) -> dict[str, Signature]:
-        """See `GenerativeModel.signatures`; adds `encode`, `decode`, `reconstruct` and `log_prob_bound`."""
-
-        def encode(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return dict(zip(("latent", "scale"), self._posterior(image, False), strict=True))
-
-        def decode(latent: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"image": self.likelihood.mean(self._decode(latent, False))}
-
-        def bound(image: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"log_prob_bound": self._bound(image, seed, _EXPORTED_SAMPLES)}
-
-        image = signatures.batch_of(self.event_shape, tf.float32, "image")
-        return {
-            **super().signatures(),
-            "encode": Signature(encode, [image]),
-            "decode": Signature(decode, [signatures.batch_of((self.latent_dim,), tf.float32, "latent")]),
-            "reconstruct": Signature(lambda image: {"image": self.call(image)}, [image]),
-            "log_prob_bound": Signature(bound, [image, signatures.batch_of((), tf.int64, "seed")]),
-        }
-
-    def export_metadata(self) -> dict[str, Any]:
-        """See `GenerativeModel.export_metadata`; adds the latents and the kind of bound."""
+    def facts(self) -> dict[str, Any]:
         bound = {"log_prob_bound": f"importance-weighted lower bound, {_EXPORTED_SAMPLES} samples, nats"}
-        return {
-            **super().export_metadata(),
-            "latent_dim": self.latent_dim,
-            "likelihood": type(self.likelihood).__name__,
-            **bound,
-        }
-
-    def default_optimizer(self) -> keras.optimizers.Optimizer:
-        return keras.optimizers.Adam(1e-3)
+        return {"latent_dim": self.latent_dim, **super().facts(), **({} if self.bound is None else bound)}
 
 
-def _global_mean(kl: tf.Tensor) -> tf.Tensor:
-    """Averages over the rows of all replicas."""
-    mean = tf.stop_gradient(tf.reduce_mean(kl, axis=0))
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return mean
-    return replica.all_reduce(tf.distribute.ReduceOp.MEAN, mean)
+def _in_parts(log_weights: Any, u: tf.Tensor, num_samples: int) -> tf.Tensor:
+    """Computes the importance-weighted bound from K draws a row, some at a time."""
+    parts = -(-num_samples // _DRAWS_AT_ONCE)
+    padded = tf.pad(u, ((0, 0), (0, parts * _DRAWS_AT_ONCE - num_samples), (0, 0)), constant_values=0.5)
+
+    def body(part: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        here = tf.ensure_shape(
+            padded[:, part * _DRAWS_AT_ONCE : (part + 1) * _DRAWS_AT_ONCE], (None, _DRAWS_AT_ONCE, u.shape[2])
+        )
+        kept = part * _DRAWS_AT_ONCE + tf.range(_DRAWS_AT_ONCE) < num_samples
+        weights = tf.where(kept, log_weights(here), -np.inf)
+        return part + 1, tf.reduce_logsumexp(tf.stack([total, tf.reduce_logsumexp(weights, -1)], -1), -1)
+
+    start = (tf.constant(0), tf.fill((tf.shape(u)[0],), -np.inf))
+    total = tf.while_loop(lambda part, _: part < parts, body, start, maximum_iterations=parts, parallel_iterations=1)[1]
+    return total - np.log(num_samples).astype(np.float32)

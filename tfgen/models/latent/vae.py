@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import keras
-import numpy as np
 
-from tfgen import networks
-from tfgen.distributions import Likelihood, get_likelihood
-from tfgen.models import configuration
+from tfgen import checks, networks, objectives
+from tfgen.distributions import Likelihood, Posterior, Prior, get_likelihood, get_posterior, get_prior
 from tfgen.models.latent.base import LatentVariableModel
+from tfgen.objectives import Bound
 
 __all__ = ["VAE"]
+
+_NETWORKS = {
+    "convolutional": (networks.convolutional_encoder, networks.convolutional_decoder),
+    "mlp": (networks.mlp_encoder, networks.mlp_decoder),
+}
+_SCALARS = {"beta": 1.0, "kl_warmup_steps": 0, "free_bits": 0.0, "importance_samples": 1}
 
 
 @final
@@ -21,7 +26,7 @@ __all__ = ["VAE"]
 class VAE(LatentVariableModel):
     """A decoder of Gaussian latents, trained with an encoder on a lower bound of the likelihood.
 
-    `log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z))`, `q(z | x) = N(loc(x), scale(x))`, `p(z) = N(0, 1)`.
+    `log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z))`; by default `q(z | x) = N(loc(x), scale(x))`, `p(z) = N(0, 1)`.
 
     `sample` and `reconstruct` give the mean of p(x | z), the picture that is meant, not its pixels' noise. Training minimises
     the negative bound with these changes, if asked for: `beta * KL` (beta-VAE), KL warm-up (beta rises linearly from 0), free
@@ -34,20 +39,20 @@ class VAE(LatentVariableModel):
       width: maps of the narrowest convolution, or units of each hidden layer of an "mlp"; 0 for the form's default.
       likelihood: "bernoulli" (binary images), "discretized_logistic" (8-bit images), "normal" (learned scale; 8-bit images are
         dequantised uniformly), or a `tfgen.distributions.Likelihood`.
+      prior: p(z): None for N(0, 1), a name, or a `tfgen.distributions.Prior`, `NormalMixture` for example.
+      posterior: q(z | x): None for independent Gaussians, "full" for a whole covariance, or a `tfgen.distributions.Posterior`.
+      bound: what training descends, a `tfgen.objectives.Bound`; None for the one that the following numbers say.
       beta: weight of the KL term, at least 0.
-      kl_warmup_steps: steps over which the weight of the KL term rises from 0 to `beta`.
-      free_bits: nats per latent that cost nothing.
-      importance_samples: draws of the importance-weighted bound; 1 for the ELBO.
-      encoder: your own Keras model, from images to (batch, 2 * latent_dim).
+      encoder: your own Keras model, from images to (batch, num_parameters), 2 * latent_dim of them for independent Gaussians.
       decoder: your own Keras model, from latents to (batch, height, width, channels * num_parameters).
       ema: decay of the averaged weights, for example 0.999, or None.
       seed: fixes training noise and data order.
-      **kwargs: Keras's `name` and `dtype`.
+      **kwargs: `kl_warmup_steps`, over which the weight of the KL term rises from 0 to `beta`; `free_bits`, nats per latent that cost
+        nothing; `importance_samples`, draws of the importance-weighted bound, 1 for the ELBO; Keras's `name` and `dtype`.
 
     Raises:
-      ValueError: an argument is out of range, a network does not fit, or `importance_samples` meets `beta`, warm-up or
-        free bits,
-        which the importance-weighted bound has no KL term for.
+      ValueError: an argument is out of range, a network does not fit, `bound` meets the numbers that say one, or
+        `importance_samples` meets `beta`, warm-up or free bits, which the importance-weighted bound has no KL term for.
 
     Example:
       >>> import numpy as np, tfgen
@@ -60,10 +65,7 @@ class VAE(LatentVariableModel):
     Reference: Kingma, Welling, 2014, Auto-encoding variational Bayes, arXiv 1312.6114.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "image_shape", "latent_dim", "network", "width", "likelihood", "beta", "kl_warmup_steps", "free_bits",
-        "importance_samples", "encoder", "decoder",
-    )  # fmt: skip
+    further_arguments: ClassVar[tuple[str, ...]] = ("kl_warmup_steps", "free_bits", "importance_samples")
 
     def __init__(
         self,
@@ -73,54 +75,46 @@ class VAE(LatentVariableModel):
         network: str = "convolutional",
         width: int = 0,
         likelihood: str | Likelihood = "bernoulli",
+        prior: str | Prior | None = None,
+        posterior: str | Posterior | None = None,
+        bound: Bound | None = None,
         beta: float = 1.0,
-        kl_warmup_steps: int = 0,
-        free_bits: float = 0.0,
-        importance_samples: int = 1,
         encoder: Any = None,
         decoder: Any = None,
         ema: float | None = None,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        scalars = {name: kwargs.pop(name, _SCALARS[name]) for name in self.further_arguments}
         super().__init__(seed=seed, ema=ema, **kwargs)
-        self.image_shape = configuration.check_image_shape(image_shape)
-        self.latent_dim, self.network, self.width = latent_dim, network, width
+        self.image_shape = checks.shape(image_shape, "image_shape")
+        self.latent_dim, self.width = checks.integer(latent_dim, "latent_dim", least=1), checks.integer(width, "width", least=0)
+        self.network = checks.one_of(network, "network", tuple(_NETWORKS))
         self.likelihood = get_likelihood(likelihood)
-        self.beta, self.kl_warmup_steps, self.free_bits = beta, kl_warmup_steps, free_bits
-        self.importance_samples = importance_samples
-        _check_settings(self)
-        given = {"encoder": encoder, "decoder": decoder}
-        self.default_networks = tuple(name for name, value in given.items() if value is None)
-        self.encoder = encoder or self._default_encoder()
-        self.decoder = decoder or self._default_decoder()
-        self._finish_networks(self.image_shape)
-
-    def _default_encoder(self) -> keras.Model:
-        build = networks.convolutional_encoder if self.network == "convolutional" else networks.mlp_encoder
-        options = {"width": self.width} if self.width else {}
-        return build(self.image_shape, 2 * self.latent_dim, dtype=self.dtype_policy, **options)
-
-    def _default_decoder(self) -> keras.Model:
-        build = networks.convolutional_decoder if self.network == "convolutional" else networks.mlp_decoder
-        options = {"width": self.width} if self.width else {}
+        chosen = {"prior": get_prior(prior, latent_dim), "posterior": get_posterior(posterior, latent_dim)}
+        chosen["bound"] = self._chosen_bound(bound, {"beta": beta, **scalars})
+        given = {"prior": prior, "posterior": posterior, "encoder": encoder, "decoder": decoder}
+        self.default_networks += tuple(name for name, value in given.items() if value is None)
+        build_encoder, build_decoder = _NETWORKS[network]
+        options = {"dtype": self.dtype_policy, **({"width": width} if width else {})}
         outputs = self.likelihood.num_outputs(self.image_shape[2])
-        return build(self.image_shape, self.latent_dim, outputs, dtype=self.dtype_policy, **options)
+        self.encoder = encoder or build_encoder(self.image_shape, chosen["posterior"].num_parameters, **options)
+        self.decoder = decoder or build_decoder(self.image_shape, latent_dim, outputs, **options)
+        self.finish_latents(self.image_shape, **chosen)
 
-
-def _check_settings(model: VAE) -> None:
-    if model.network not in ("convolutional", "mlp"):
-        raise ValueError(f"`network` must be 'convolutional' or 'mlp'. Received: network={model.network!r}")
-    for name, least in {
-        "latent_dim": 1, "width": 0, "beta": 0, "kl_warmup_steps": 0, "free_bits": 0, "importance_samples": 1,
-    }.items():  # fmt: skip
-        value, fraction = getattr(model, name), name in ("beta", "free_bits")
-        if not isinstance(value, (float, int, np.number) if fraction else (int, np.integer)) or not value >= least:
-            kind = "a number" if fraction else "an integer"
-            raise ValueError(f"`{name}` must be {kind} of at least {least}. Received: {name}={value!r}")
-    if model.importance_samples > 1 and (model.beta != 1 or model.kl_warmup_steps or model.free_bits):
-        raise ValueError(
-            "The importance-weighted bound has no KL term to weigh: expected `beta=1`, `kl_warmup_steps=0` and `free_bits=0` beside "
-            f"`importance_samples`. Received: beta={model.beta}, kl_warmup_steps={model.kl_warmup_steps}, "
-            f"free_bits={model.free_bits}, importance_samples={model.importance_samples}"
-        )
+    def _chosen_bound(self, bound: Bound | None, scalars: dict[str, Any]) -> Bound:
+        """Finds the bound, and the scalars that say it in configs, where scalars can."""
+        if bound is None:
+            chosen = objectives.make_bound(**scalars)
+        elif not isinstance(bound, Bound) or any(scalars[name] != value for name, value in _SCALARS.items()):
+            raise ValueError(
+                f"Expected `bound`, a `tfgen.objectives.Bound`, or {', '.join(_SCALARS)}. Received: bound={bound!r}, {scalars}"
+            )
+        else:
+            chosen = bound
+        said = isinstance(chosen, (objectives.ELBO, objectives.ImportanceWeighted))
+        self.default_networks = ("bound",) if said else ()
+        self.importance_samples = chosen.num_samples if said else 1
+        self.beta, self.kl_warmup_steps = getattr(chosen, "beta", 1.0), getattr(chosen, "warmup_steps", 0)
+        self.free_bits = getattr(chosen, "free_bits", 0.0)
+        return chosen

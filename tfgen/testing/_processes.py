@@ -1,4 +1,4 @@
-"""Jobs that run in a process of their own: loading, resuming and being killed. What they need travels in files."""
+"""Runs jobs in processes of their own: each is a copy of one in which nothing but `import tfgen` has been done."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tfgen.testing._jobs import JOBS, KILLED
+from tfgen.testing.devices import two_devices
 
-__all__ = ["JOBS", "KILLED", "serve", "start", "wait", "work"]
+__all__ = ["serve", "start", "wait", "work"]
 
-KILLED = 37  # the exit code of a process that ended itself in the middle of training
 _FORKS = hasattr(os, "fork")
 _LONGEST = 600.0
 
@@ -52,7 +51,7 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _command(call: str) -> list[str]:
-    return [sys.executable, "-c", f"import sys; from tfgen.testing import _child; _child.{call}"]
+    return [sys.executable, "-c", f"import sys; from tfgen.testing import _processes; _processes.{call}"]
 
 
 def _environment() -> dict[str, str]:
@@ -103,71 +102,11 @@ def _new_process(request: str) -> int:
 def work(request: str) -> None:
     """Does one job; an exception is written beside its result, for the parent to show."""
     folder, name, arguments, devices = json.loads(request)
-    from tfgen.testing.devices import two_devices
-
     if devices > 1:
         two_devices()
     try:
-        JOBS[name](folder, *arguments)
+        JOBS[name](Path(folder), *arguments)
     except BaseException:
         if os.path.isdir(folder):
             Path(folder, "error.txt").write_text(traceback.format_exc())
         raise
-
-
-def _open(folder: str, modules: Sequence[str], name: str) -> tuple[Any, dict[str, Any]]:
-    """Loads a model's file after importing `modules` alone, and the data that the parent left."""
-    for module in modules:
-        import_module(module)
-    import keras
-
-    with np.load(Path(folder, "data.npz")) as stored:
-        data = {key: stored[key] for key in stored.files}
-    arguments = {"x": data["x"], "y": data.get("y"), "batch_size": int(data["batch"]), "verbose": 0}
-    return keras.saving.load_model(Path(folder, name)), arguments
-
-
-def _write_state(model: Any, path: Path) -> None:
-    from tfgen.testing._bench import state_of
-
-    np.savez(path, **{str(i): value for i, value in enumerate(state_of(model).values())})
-
-
-def load_and_resume(folder: str, modules: Sequence[str], epochs: int) -> None:
-    """Loads `trained.keras`, writes its state and samples, then trains on and writes the state again."""
-    model, data = _open(folder, modules, "trained.keras")
-    _write_state(model, Path(folder, "loaded.npz"))
-    labels = dict.fromkeys(model._condition_names(), data["y"][:2]) if data["y"] is not None else {}
-    np.save(Path(folder, "samples.npy"), model.sample(seed=[7, 8], **labels))
-    model.fit(**data, epochs=epochs)
-    _write_state(model, Path(folder, "resumed.npz"))
-
-
-def killed_fit(folder: str, modules: Sequence[str], epochs: int, kill_after: int, every_steps: int) -> None:
-    """Trains `start.keras` with checkpoints and ends the process, as a kill would, after so many steps."""
-    import keras
-
-    from tfgen.callbacks import Checkpoint
-
-    class Kill(keras.callbacks.Callback):
-        model: Any  # set by Keras before the first call; its own annotation is None
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if int(self.model.step.numpy()) >= kill_after:
-                os._exit(KILLED)
-
-    model, data = _open(folder, modules, "start.keras")
-    checkpoint = Checkpoint(Path(folder, "checkpoint"), every_steps=every_steps)
-    model.fit(**data, epochs=epochs, callbacks=[checkpoint, Kill()])
-
-
-def resumed_fit(folder: str, modules: Sequence[str], epochs: int, every_steps: int) -> None:
-    """Starts the killed program again, and writes the state in which it ends."""
-    from tfgen.callbacks import Checkpoint
-
-    model, data = _open(folder, modules, "start.keras")
-    model.fit(**data, epochs=epochs, callbacks=[Checkpoint(Path(folder, "checkpoint"), every_steps=every_steps)])
-    _write_state(model, Path(folder, "finished.npz"))
-
-
-JOBS = {job.__name__: job for job in (load_and_resume, killed_fit, resumed_fit)}

@@ -1,0 +1,104 @@
+"""What `compile` does with the optimizers of a model's players."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from tfgen.models.optimizers import OptimizerGroup, check_optimizer, loss_scaled
+
+__all__ = ["check_keywords", "install", "make_optimizers", "optimizers_by_player"]
+
+_OF_KERAS = ("run_eagerly", "steps_per_execution", "jit_compile")
+
+
+def optimizers_by_player(model: Any, positional: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    """Sorts what `compile` was given, and takes the optimizers out of its keywords.
+
+    Args:
+      model: the model with its players.
+      positional: optimizers in the players' order.
+      keywords: of `compile`.
+
+    Returns:
+      given: by keyword, for each player; None for the paper's.
+
+    Raises:
+      ValueError: more optimizers than players, or one object for two of them.
+    """
+    names = [player.optimizer_name for player in model.players]
+    if len(positional) > len(names):
+        raise ValueError(f"Expected at most {len(names)} optimizers: {', '.join(names)}. Received: {len(positional)}")
+    given = dict(zip(names, positional, strict=False))
+    for name in names:
+        if name in keywords:
+            if given.get(name) is not None:
+                raise ValueError(f"Expected `{name}` once. Received: by place and by name")
+            given[name] = keywords.pop(name)
+    objects = [value for value in given.values() if value is not None and not isinstance(value, str)]
+    if len({id(value) for value in objects}) < len(objects):
+        raise ValueError("Each player keeps its own moments: expected one optimizer for each. Received: one object for both")
+    return {name: given.get(name) for name in names}
+
+
+def check_keywords(model: Any, keywords: dict[str, Any]) -> None:
+    """Refuses what the model brings itself, and what Keras cannot do on several replicas.
+
+    Args:
+      model: the model.
+      keywords: of `compile`, without the optimizers.
+
+    Raises:
+      ValueError: there is such a keyword.
+    """
+    if set(keywords) - set(_OF_KERAS):
+        raise ValueError(
+            f"{type(model).__name__} brings its own objective and metrics: `compile` takes its optimizers, `run_eagerly`, "
+            f"`steps_per_execution` and `jit_compile`. Received: {sorted(set(keywords) - set(_OF_KERAS))}"
+        )
+    several = keywords.get("jit_compile") is True or keywords.get("steps_per_execution", 1) > 1
+    if model.distribute_strategy.num_replicas_in_sync > 1 and several:
+        raise ValueError(
+            "Keras cannot compile with XLA, or run several steps an execution, on several replicas: leave `jit_compile` and "
+            f"`steps_per_execution` out. Received: {keywords}"
+        )
+
+
+def make_optimizers(model: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Makes the optimizers, and checks that a run with them can be resumed and distributed exactly.
+
+    Args:
+      model: the model.
+      given: what `optimizers_by_player` returned.
+
+    Returns:
+      optimizers: by keyword.
+
+    Raises:
+      ValueError: a setting with which it could not.
+    """
+    made = {}
+    with model.distribute_strategy.scope():
+        for player in model.players:
+            name = player.optimizer_name
+            optimizer = model.default_optimizer(player.name) if given[name] is None else keras.optimizers.get(given[name])
+            made[name] = check_optimizer(optimizer, name)
+    return made
+
+
+def install(model: Any, optimizers: dict[str, Any]) -> None:
+    """Scales losses where float16 needs it, builds all slots, and puts the optimizers where Keras's callbacks look.
+
+    Args:
+      model: the model, compiled by Keras.
+      optimizers: what `make_optimizers` returned.
+    """
+    with model.distribute_strategy.scope():
+        for player in model.players:
+            optimizer = loss_scaled(optimizers[player.optimizer_name], model.dtype_policy)
+            optimizer.build(player.variables(model))
+            setattr(model, player.optimizer_name, optimizer)
+    if not any(player.optimizer_name == "optimizer" for player in model.players):
+        model.optimizer = OptimizerGroup([getattr(model, player.optimizer_name) for player in model.players])
