@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfgen.objectives import AdversarialObjective, get_objective
 from tfgen.objectives.adversarial import cross_entropy_discriminator, non_saturating, saturating
 
+NAMES = ["hinge", "least_squares", "non_saturating", "saturating"]
 LOGITS = np.array([-30.0, -3.0, -0.5, 0.0, 0.7, 2.0, 30.0])
 EXTREMES = tf.constant([-1e4, -100.0, 0.0, 100.0, 1e4])
 
@@ -51,7 +52,7 @@ def test_losses_agree_with_the_logarithms_they_stand_for():
     np.testing.assert_allclose(cross_entropy_discriminator(real, generated), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["non_saturating", "saturating"])
+@pytest.mark.parametrize("name", NAMES)
 def test_there_is_one_loss_for_each_example(name):
     game = get_objective(name)
     assert game.generator(tf.zeros(5)).shape == (5,)
@@ -162,7 +163,9 @@ def test_a_game_of_ones_own_is_made_again_from_registered_functions():
 
 @pytest.mark.parametrize("name", ["wasserstein_", "", None, 3, ["saturating"]])
 def test_an_unknown_game_is_named(name):
-    with pytest.raises(ValueError, match=r"one of \['non_saturating', 'saturating'.*Received: objective="):
+    with pytest.raises(
+        ValueError, match=r"one of \['hinge', 'least_squares', 'non_saturating', 'saturating'.*Received: objective="
+    ):
         get_objective(name)
 
 
@@ -177,3 +180,36 @@ def test_an_unknown_game_is_named(name):
 def test_wrong_settings_are_named(identifier, settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         get_objective(identifier, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "real", "generated", "discriminator", "generator"),
+    [  # (D(x) - b)^2 / 2 + (D(G) - a)^2 / 2 and (D(G) - c)^2 / 2
+        ({}, 0.5, 0.25, 0.125 + 0.03125, 0.28125),
+        ({"a": -1.0, "b": 1.0, "c": 0.0}, 0.5, 0.25, 0.125 + 0.78125, 0.03125),
+        ({"c": 2.0}, 1.0, 0.0, 0.0, 2.0),
+    ],
+)
+def test_least_squares_by_hand(settings, real, generated, discriminator, generator):
+    game = get_objective("least_squares", **settings)
+    assert float(game.discriminator(tf.constant([real]), tf.constant([generated]))[0]) == pytest.approx(discriminator)
+    assert float(game.generator(tf.constant([generated]))[0]) == pytest.approx(generator)
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(game))
+    assert twin.settings == game.settings
+    assert float(twin.generator(tf.constant([generated]))[0]) == pytest.approx(generator)
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "loss"), [(2.0, -3.0, 0.0), (0.5, -0.5, 1.0), (-1.0, 1.0, 4.0), (1.0, -1.0, 0.0)]
+)
+def test_the_hinge_by_hand(real, generated, loss):
+    game = get_objective("hinge")
+    assert float(game.discriminator(tf.constant([real]), tf.constant([generated]))[0]) == loss
+    assert float(game.generator(tf.constant([generated]))[0]) == -generated
+
+
+def test_settings_of_another_game_are_refused():
+    with pytest.raises(ValueError, match=r"settings of 'hinge' to be among \[\]. Received: \['smoothing'\]"):
+        get_objective("hinge", smoothing=0.1)
+    with pytest.raises(ValueError, match="`a` must be a number"):
+        get_objective("least_squares", a="low")

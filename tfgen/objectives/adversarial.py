@@ -151,6 +151,93 @@ def saturating(generated_logits: tf.Tensor) -> tf.Tensor:
     return -tf.math.softplus(generated_logits)
 
 
+def least_squares_discriminator(
+    real_scores: tf.Tensor, generated_scores: tf.Tensor, a: float = 0.0, b: float = 1.0
+) -> tf.Tensor:
+    """Computes the least-squares game's loss of the discriminator, `(D(x) - b)^2 / 2 + (D(G(z)) - a)^2 / 2`.
+
+    Args:
+      real_scores: (batch,) scores of real images.
+      generated_scores: (batch,) scores of generated images.
+      a: what generated images should score.
+      b: what real images should score.
+
+    Returns:
+      losses: (batch,), at least 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.objectives.adversarial import least_squares_discriminator
+      >>> float(least_squares_discriminator(tf.constant([1.0]), tf.constant([0.5]))[0])
+      0.125
+
+    Reference: Mao, Li, Xie, Lau, Wang, Smolley, 2017, Least squares generative adversarial networks, arXiv 1611.04076, equation 2.
+    """
+    return 0.5 * tf.square(real_scores - b) + 0.5 * tf.square(generated_scores - a)
+
+
+def least_squares_generator(generated_scores: tf.Tensor, c: float = 1.0) -> tf.Tensor:
+    """Computes the least-squares game's loss of the generator, `(D(G(z)) - c)^2 / 2`.
+
+    Args:
+      generated_scores: (batch,) scores of generated images.
+      c: what the generator wants its images to score.
+
+    Returns:
+      losses: (batch,), at least 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.objectives.adversarial import least_squares_generator
+      >>> float(least_squares_generator(tf.constant([0.0]))[0])
+      0.5
+
+    Reference: Mao et al., 2017, arXiv 1611.04076, equation 2.
+    """
+    return 0.5 * tf.square(generated_scores - c)
+
+
+def hinge_discriminator(real_scores: tf.Tensor, generated_scores: tf.Tensor) -> tf.Tensor:
+    """Computes the hinge game's loss of the discriminator, `max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`.
+
+    Args:
+      real_scores: (batch,) scores of real images.
+      generated_scores: (batch,) scores of generated images.
+
+    Returns:
+      losses: (batch,), at least 0.
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.objectives.adversarial import hinge_discriminator
+      >>> float(hinge_discriminator(tf.constant([0.5]), tf.constant([-2.0]))[0])
+      0.5
+
+    Reference: Lim, Ye, 2017, Geometric GAN, arXiv 1705.02894.
+    """
+    return tf.nn.relu(1.0 - real_scores) + tf.nn.relu(1.0 + generated_scores)
+
+
+def hinge_generator(generated_scores: tf.Tensor) -> tf.Tensor:
+    """Computes the hinge game's loss of the generator, `-D(G(z))`.
+
+    Args:
+      generated_scores: (batch,) scores of generated images.
+
+    Returns:
+      losses: (batch,).
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.objectives.adversarial import hinge_generator
+      >>> float(hinge_generator(tf.constant([2.0]))[0])
+      -2.0
+
+    Reference: Lim, Ye, 2017, Geometric GAN, arXiv 1705.02894.
+    """
+    return -generated_scores
+
+
 @dataclass(frozen=True)
 class _Game:
     """A pair of losses before its settings, and the check of each setting; a loss takes those that it has arguments for."""
@@ -177,6 +264,8 @@ _SMOOTHING = {"smoothing": functools.partial(checks.number, least=0, most=0.5)}
 _GAMES = {
     "non_saturating": _Game(non_saturating, cross_entropy_discriminator, _SMOOTHING),
     "saturating": _Game(saturating, cross_entropy_discriminator, _SMOOTHING),
+    "least_squares": _Game(least_squares_generator, least_squares_discriminator, dict.fromkeys("abc", checks.number)),
+    "hinge": _Game(hinge_generator, hinge_discriminator),
 }
 
 
@@ -198,8 +287,9 @@ def get_objective(identifier: str | AdversarialObjective | dict[str, Any], **set
     """Finds a game's pair of objectives by its name.
 
     Args:
-      identifier: "non_saturating" or "saturating", an `AdversarialObjective`, or its serialised form.
-      **settings: numbers of the named game: `smoothing` (of both, in [0, 0.5]): real images are labelled so much below 1.
+      identifier: "non_saturating", "saturating", "least_squares" or "hinge", an `AdversarialObjective`, or its serialised form.
+      **settings: numbers of the named game: `smoothing` of the first two, in [0, 0.5]: real images are labelled so much below 1;
+        `a`, `b` and `c` of least squares: what generated and real images should score, and what the generator wants.
 
     Returns:
       objective: the pair.
