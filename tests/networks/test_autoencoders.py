@@ -117,3 +117,16 @@ def test_the_middle_of_the_range_is_the_convolutional_encoders_zero():
     grey, black = encoder(tf.fill((1, 6, 5, 1), 0.5)), encoder(tf.zeros((1, 6, 5, 1)))
     np.testing.assert_array_equal(grey, tf.zeros((1, 4)))  # biases begin at zero
     assert np.abs(black).max() > 0
+
+
+@pytest.mark.parametrize("build", [*ENCODERS, *DECODERS])
+def test_a_label_is_a_second_input_that_each_row_follows(build):
+    keras.utils.set_random_seed(3)
+    first, arguments = (noise(3, 9, 7, 1), ((9, 7, 1), 6)) if build in ENCODERS else (noise(3, 2), ((9, 7, 1), 2, 3))
+    network = build(*arguments, width=4, num_classes=5)
+    assert [tuple(tensor.shape[1:]) for tensor in network.inputs] == [tuple(first.shape[1:]), ()]
+    one, other = (network([first, tf.constant(label)]).numpy() for label in ([0, 1, 4], [0, 2, 4]))
+    moved = np.abs(one - other).reshape(3, -1).max(1)
+    assert moved[1] > 1e-4
+    np.testing.assert_array_equal(moved[[0, 2]], 0.0)
+    assert build(*arguments, width=4).input_shape == (None, *first.shape[1:])  # without classes, the network of before

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.baselines import keras_example_discriminator, keras_example_generator
 from benchmarks.dcgan_step import fast_discriminator, fast_generator
-from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator, with_projection
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (30, 70, 3), (5, 3, 2), (1, 1, 1), (8, 9, 4)])
@@ -143,3 +143,31 @@ def test_the_keras_example_of_our_layers_is_the_same_network(plain, fast, input_
     np.testing.assert_allclose(fast_outputs, outputs, atol=2e-5)
     for gradient, fast_gradient in zip(gradients, fast_gradients, strict=True):
         np.testing.assert_allclose(fast_gradient, gradient, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["generator", "concatenate", "projection"])
+def test_a_label_is_a_second_input_that_each_row_follows(kind):
+    keras.utils.set_random_seed(3)
+    first = tf.random.stateless_uniform((3, 4) if kind == "generator" else (3, 9, 7, 1), [1, 2])
+    if kind == "generator":
+        network = dcgan_generator((9, 7, 1), 4, width=4, batch_norm=False, num_classes=5)
+    elif kind == "concatenate":
+        network = dcgan_discriminator((9, 7, 1), width=4, num_outputs=2, num_classes=5)
+    else:
+        network = with_projection(dcgan_discriminator((9, 7, 1), width=4, num_outputs=2), 5)
+    assert [tuple(tensor.shape[1:]) for tensor in network.inputs] == [tuple(first.shape[1:]), ()]
+    one, other = (network([first, tf.constant(label)]).numpy() for label in ([0, 1, 4], [0, 2, 4]))
+    moved = np.abs(one - other).reshape(3, -1).max(1)
+    assert moved[1] > 1e-6
+    np.testing.assert_array_equal(moved[[0, 2]], 0.0)
+
+
+def test_the_projection_is_what_it_says():
+    keras.utils.set_random_seed(3)
+    plain = dcgan_discriminator((9, 7, 1), width=4)
+    network = with_projection(plain, 5)
+    images, label = tf.random.stateless_uniform((3, 9, 7, 1), [1, 2]), np.array([4, 0, 2])
+    features = keras.Model(plain.input, plain.get_layer("features").output)(images).numpy()
+    directions = np.asarray(network.get_layer("projection").directions)
+    expected = plain(images).numpy()[:, 0] + (features * directions[label]).sum(1)
+    np.testing.assert_allclose(network([images, tf.constant(label)]).numpy()[:, 0], expected, rtol=1e-4, atol=1e-6)

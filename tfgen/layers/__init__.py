@@ -9,12 +9,14 @@ from tfgen.layers.diagonal_lstm import DiagonalBiLSTM
 from tfgen.layers.dropout import RowDropout
 from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
 from tfgen.layers.gated import GatedBlock
+from tfgen.layers.labels import ClassProjection, WithLabel
 from tfgen.layers.lstm import lstm_cell, lstm_scan
 from tfgen.layers.narrow import NarrowConv2D
 from tfgen.layers.row_lstm import RowLSTM
 
 __all__ = [
     "CausalConv2D",
+    "ClassProjection",
     "DiagonalBiLSTM",
     "ExactConv2D",
     "ExactConv2DTranspose",
@@ -23,6 +25,7 @@ __all__ = [
     "NarrowConv2D",
     "RowDropout",
     "RowLSTM",
+    "WithLabel",
     "gate",
     "lstm_cell",
     "lstm_scan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfgen.networks.autoencoders import convolutional_decoder, convolutional_encoder, mlp_decoder, mlp_encoder
 from tfgen.networks.classifier import image_classifier
-from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator
+from tfgen.networks.dcgan import dcgan_discriminator, dcgan_generator, with_projection
 from tfgen.networks.gated_pixelcnn import GatedPixelCNNNetwork
 from tfgen.networks.made import MADENetwork
 from tfgen.networks.nade import NADENetwork
@@ -29,4 +29,5 @@ __all__ = [
     "image_classifier",
     "mlp_decoder",
     "mlp_encoder",
+    "with_projection",
 ]

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 
 from tfgen import checks
-from tfgen.layers.exact_bias import ExactConv2D, ExactConv2DTranspose
+from tfgen.layers import ClassProjection, ExactConv2D, ExactConv2DTranspose, WithLabel
 
-__all__ = ["dcgan_discriminator", "dcgan_generator"]
+__all__ = ["dcgan_discriminator", "dcgan_generator", "with_projection"]
 
 _INITIAL_STDDEV = 0.02  # Radford et al. 2016, section 4
 _NEGATIVE_SLOPE = 0.2  # the same section
@@ -24,6 +24,7 @@ def dcgan_generator(
     width: int = 64,
     kernel_size: int = 4,
     batch_norm: bool = True,
+    num_classes: int = 0,
     dtype: Any = None,
     name: str = "generator",
 ) -> keras.Model:
@@ -41,6 +42,7 @@ def dcgan_generator(
       width: channels before the last layer, positive; each layer before that has twice as many.
       kernel_size: side of every kernel, at least 2.
       batch_norm: whether to normalise each hidden layer by batch (the statistics of all replicas together).
+      num_classes: classes of the labels that it takes beside the latents, [latents, label]; 0 for none.
       dtype: Keras dtype policy of the hidden layers; None takes the global policy. Images are float32 in any case.
       name: the model's name.
 
@@ -66,10 +68,11 @@ def dcgan_generator(
     stages = _num_stages(height, image_width)
     rows, columns = -(-height // 2**stages), -(-image_width // 2**stages)
     filters = width * 2 ** (stages - 1)
-    latents = keras.Input((latent_dim,), name="latents")
+    latents, label = keras.Input((latent_dim,), name="latents"), _label_input(num_classes)
+    x = latents if label is None else WithLabel(num_classes, dtype=dtype, name="with_label")([latents, label])
     x = keras.layers.Dense(
         rows * columns * filters, use_bias=not batch_norm, kernel_initializer=_initializer(), dtype=dtype, name="project"
-    )(latents)
+    )(x)
     x = keras.layers.Reshape((rows, columns, filters), dtype=dtype, name="grid")(x)
     for stage in range(1, stages + 1):
         x = _normalise(x, batch_norm, dtype, name=f"norm_{stage}")
@@ -87,7 +90,7 @@ def dcgan_generator(
         )(x)
     x = _crop(x, height, image_width, dtype)
     images = keras.layers.Activation("sigmoid", dtype="float32", name="images")(x)
-    return keras.Model(latents, images, name=name)
+    return keras.Model(latents if label is None else [latents, label], images, name=name)
 
 
 def dcgan_discriminator(
@@ -97,6 +100,7 @@ def dcgan_discriminator(
     num_outputs: int = 1,
     kernel_size: int = 4,
     batch_norm: bool = True,
+    num_classes: int = 0,
     dtype: Any = None,
     name: str = "discriminator",
 ) -> keras.Model:
@@ -112,6 +116,7 @@ def dcgan_discriminator(
       kernel_size: side of every kernel, at least 2.
       batch_norm: whether to normalise by batch all layers but the first. False for a critic under a gradient penalty, which is
         a penalty for each image alone.
+      num_classes: classes of the labels that it takes beside the images, [images, label], as maps of their one-hot codes; 0 for none.
       dtype: Keras dtype policy of the hidden layers; None takes the global policy. Logits are float32 in any case.
       name: the model's name.
 
@@ -135,8 +140,10 @@ def dcgan_discriminator(
     shape = checks.shape(image_shape, "image_shape")
     width, num_outputs = checks.integer(width, "width", least=1), checks.integer(num_outputs, "num_outputs", least=1)
     kernel_size = checks.integer(kernel_size, "kernel_size", least=_STRIDE)
-    images = keras.Input(shape, name="images")
+    images, label = keras.Input(shape, name="images"), _label_input(num_classes)
     x = keras.layers.Rescaling(2.0, offset=-1.0, dtype=dtype, name="centre")(images)
+    if label is not None:
+        x = WithLabel(num_classes, dtype=dtype, name="with_label")([x, label])
     for stage in range(1, _num_stages(*shape[:2]) + 1):
         normalise = batch_norm and stage > 1
         x = ExactConv2D(
@@ -153,7 +160,45 @@ def dcgan_discriminator(
         x = keras.layers.LeakyReLU(negative_slope=_NEGATIVE_SLOPE, dtype=dtype, name=f"leaky_relu_{stage}")(x)
     x = keras.layers.Flatten(dtype=dtype, name="features")(x)
     logits = keras.layers.Dense(num_outputs, kernel_initializer=_initializer(), dtype="float32", name="logits")(x)
-    return keras.Model(images, logits, name=name)
+    return keras.Model(images if label is None else [images, label], logits, name=name)
+
+
+def with_projection(network: keras.Model, num_classes: int, *, name: str = "discriminator") -> keras.Model:
+    """Lets a discriminator know the label by adding to its score how far its features point in the direction of the class.
+
+    `score(x, label) = score(x) + <v[label], features(x)>`.
+
+    Args:
+      network: a functional Keras model from images to (batch, outputs), the score first, with a layer called "features" of
+        (batch, size).
+      num_classes: number of classes, positive.
+      name: the model's name.
+
+    Returns:
+      discriminator: a functional Keras model from [images, label] to the same outputs.
+
+    Raises:
+      ValueError: the network has no layer called "features".
+
+    Example:
+      >>> import tensorflow as tf
+      >>> from tfgen.networks import dcgan_discriminator, with_projection
+      >>> discriminator = with_projection(dcgan_discriminator((28, 28, 1), width=8), 10)
+      >>> discriminator([tf.zeros([2, 28, 28, 1]), tf.constant([3, 4])]).shape
+      TensorShape([2, 1])
+
+    Reference:
+      Miyato and Koyama, 2018, cGANs with Projection Discriminator, arXiv:1802.05637.
+    """
+    features, label = network.get_layer("features").output, keras.Input((), dtype="int64", name="label")
+    projection = ClassProjection(num_classes, initializer=_initializer(), dtype="float32", name="projection")
+    outputs = projection([network.output, features, label])
+    return keras.Model([network.input, label], outputs, name=name)
+
+
+def _label_input(num_classes: int) -> Any:
+    """The input of labels, or None for a network that takes none."""
+    return keras.Input((), dtype="int64", name="label") if num_classes else None
 
 
 def _num_stages(height: int, width: int) -> int:
