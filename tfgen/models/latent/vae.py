@@ -9,6 +9,7 @@ import keras
 
 from tfgen import checks, networks, objectives
 from tfgen.distributions import Likelihood, Posterior, Prior, get_likelihood, get_posterior, get_prior
+from tfgen.models.conditions import class_label
 from tfgen.models.latent.base import LatentVariableModel
 from tfgen.objectives import Bound
 
@@ -39,12 +40,15 @@ class VAE(LatentVariableModel):
       width: maps of the narrowest convolution, or units of each hidden layer of an "mlp"; 0 for the form's default.
       likelihood: "bernoulli" (binary images), "discretized_logistic" (8-bit images), "normal" (learned scale; 8-bit images are
         dequantised uniformly), or a `tfgen.distributions.Likelihood`.
+      num_classes: number of classes, or None. With it encoder and decoder are given the label: `fit` and its like need labels as `y`,
+        `sample` and its like as `label`; the same latents with another label are the same picture of another class.
       prior: p(z): None for N(0, 1), a name, or a `tfgen.distributions.Prior`, `NormalMixture` for example.
       posterior: q(z | x): None for independent Gaussians, "full" for a whole covariance, or a `tfgen.distributions.Posterior`.
       bound: what training descends, a `tfgen.objectives.Bound`; None for the one that the following numbers say.
       beta: weight of the KL term, at least 0.
-      encoder: your own Keras model, from images to (batch, num_parameters), 2 * latent_dim of them for independent Gaussians.
-      decoder: your own Keras model, from latents to (batch, height, width, channels * num_parameters).
+      encoder: your own Keras model, from images, or [images, label], to (batch, num_parameters), 2 * latent_dim of them for independent
+        Gaussians.
+      decoder: your own Keras model, from latents, or [latents, label], to (batch, height, width, channels * num_parameters).
       ema: decay of the averaged weights, for example 0.999, or None.
       seed: fixes training noise and data order.
       **kwargs: `kl_warmup_steps`, over which the weight of the KL term rises from 0 to `beta`; `free_bits`, nats per latent that cost
@@ -62,7 +66,8 @@ class VAE(LatentVariableModel):
       >>> model.sample(2, seed=0).shape
       (2, 8, 8, 1)
 
-    Reference: Kingma, Welling, 2014, Auto-encoding variational Bayes, arXiv 1312.6114.
+    Reference: Kingma, Welling, 2014, Auto-encoding variational Bayes, arXiv 1312.6114; Sohn, Lee, Yan, 2015, Learning structured
+      output representation using deep conditional generative models, NIPS (with labels).
     """
 
     further_arguments: ClassVar[tuple[str, ...]] = ("kl_warmup_steps", "free_bits", "importance_samples")
@@ -75,6 +80,7 @@ class VAE(LatentVariableModel):
         network: str = "convolutional",
         width: int = 0,
         likelihood: str | Likelihood = "bernoulli",
+        num_classes: int | None = None,
         prior: str | Prior | None = None,
         posterior: str | Posterior | None = None,
         bound: Bound | None = None,
@@ -87,6 +93,7 @@ class VAE(LatentVariableModel):
     ) -> None:
         scalars = {name: kwargs.pop(name, _SCALARS[name]) for name in self.further_arguments}
         super().__init__(seed=seed, ema=ema, **kwargs)
+        self.condition_on(class_label(num_classes))
         self.image_shape = checks.shape(image_shape, "image_shape")
         self.latent_dim, self.width = checks.integer(latent_dim, "latent_dim", least=1), checks.integer(width, "width", least=0)
         self.network = checks.one_of(network, "network", tuple(_NETWORKS))
@@ -96,7 +103,8 @@ class VAE(LatentVariableModel):
         given = {"prior": prior, "posterior": posterior, "encoder": encoder, "decoder": decoder}
         self.default_networks += tuple(name for name, value in given.items() if value is None)
         build_encoder, build_decoder = _NETWORKS[network]
-        options = {"dtype": self.dtype_policy, **({"width": width} if width else {})}
+        options: dict[str, Any] = {"dtype": self.dtype_policy, "num_classes": self.num_classes or 0}
+        options |= {"width": width} if width else {}
         outputs = self.likelihood.num_outputs(self.image_shape[2])
         self.encoder = encoder or build_encoder(self.image_shape, chosen["posterior"].num_parameters, **options)
         self.decoder = decoder or build_decoder(self.image_shape, latent_dim, outputs, **options)
