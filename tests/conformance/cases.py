@@ -73,6 +73,16 @@ def dense(inputs: tuple[int, ...], outputs: tuple[int, ...], activation: str | N
     return keras.Model(tensor, keras.layers.Reshape(outputs)(values))
 
 
+def labelled(network: keras.Model, first: tuple[int, ...]) -> keras.Model:
+    """A network of a user's own that takes labels: their one-hot codes stand below the first input, along its first axis."""
+    inputs, label = keras.Input(first), keras.Input((), dtype="int64")
+    codes = keras.layers.Embedding(3, 3, embeddings_initializer="identity", trainable=False)(label)
+    if len(first) > 1:  # (batch, 3) -> (batch, 3, width, channels)
+        codes = keras.layers.RepeatVector(first[1] * first[2])(codes)
+        codes = keras.layers.Reshape((3, *first[1:]))(keras.layers.Permute((2, 1))(codes))
+    return keras.Model([inputs, label], network(keras.layers.Concatenate(axis=1)([inputs, codes])))
+
+
 def gan(image_shape: tuple[int, int, int] = (8, 6, 1), **arguments: Any) -> tfgen.GAN:
     """A small GAN with the DCGAN's networks."""
     return tfgen.GAN(image_shape, **{"latent_dim": 4, "width": 2, **arguments})
@@ -223,6 +233,16 @@ CASES = [
         variant_of="vae-convolutional",
     ),
     Case(
+        "vae-class-conditional",
+        lambda **overrides: vae(**{"num_classes": 3, "ema": 0.9, **overrides}),
+        levels=2,
+        num_classes=3,
+        own_networks=lambda: vae(
+            num_classes=3, encoder=labelled(dense((9, 5, 1), (6,)), (6, 5, 1)), decoder=labelled(dense((6,), (6, 5, 1)), (3,))
+        ),
+        variant_of="vae-convolutional",
+    ),
+    Case(
         "gan-non-saturating",
         gan,
         sizes=[lambda: gan((9, 7, 3)), lambda: gan((16, 16, 1))],
@@ -231,6 +251,25 @@ CASES = [
     Case(
         "gan-saturating-averaged",
         lambda **overrides: gan(**{"objective": "saturating", "latent_distribution": "uniform", "ema": 0.9, **overrides}),
+        variant_of="gan-non-saturating",
+    ),
+    Case(
+        "gan-least-squares-class-concatenated",
+        lambda **overrides: gan(objective="least_squares", num_classes=3, **overrides),
+        num_classes=3,
+        own_networks=lambda: gan(
+            num_classes=3,
+            generator=labelled(dense((7,), (8, 6, 1), "sigmoid"), (4,)),
+            discriminator=labelled(dense((11, 6, 1), (1,)), (8, 6, 1)),
+        ),
+        variant_of="gan-non-saturating",
+    ),
+    Case(
+        "gan-hinge-class-projected",
+        lambda **overrides: gan(
+            **{"objective": "hinge", "num_classes": 3, "conditioning": "projection", "ema": 0.9, **overrides}
+        ),
+        num_classes=3,
         variant_of="gan-non-saturating",
     ),
     Case(
