@@ -147,7 +147,7 @@ def test_labels_that_do_not_fit_tensors_are_refused(label: Any) -> None:
 
 def test_a_condition_that_a_model_has_not_is_refused_as_one() -> None:
     for name, given, message in (
-        ("vae", {"label": 1}, "VAE takes no `label`: it is not conditional. Received: label=1"),
+        ("vae", {"label": 1}, "VAE takes no `label`: it is not conditional, which `num_classes` makes it. Received: label=1"),
         (
             "wavenet",
             {"label": 1, "features": FRAMES},
