@@ -119,7 +119,10 @@ class Normal(Likelihood):
         if self.levels is None:
             return x
         noise = random.uniform(seeds, x.shape[1:], stream=random.Stream.DEQUANTISATION)
-        return (tf.round(x * (self.levels - 1)) + noise) / self.levels
+        number = x * (self.levels - 1)
+        # gradients go on as if it had not been rounded
+        level = tf.stop_gradient(tf.round(number)) + (number - tf.stop_gradient(number))
+        return (level + noise) / self.levels
 
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         density = normal_log_prob(x, *self._loc_and_scale(parameters))

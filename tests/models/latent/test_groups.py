@@ -240,6 +240,21 @@ def test_gradients_flow_from_examples_to_the_flat_vector() -> None:
     np.testing.assert_allclose(tf.reshape(tape.gradient(total, x), (-1, SIZE)), slope, atol=2e-2 * np.abs(slope).max())
 
 
+def test_gradients_pass_through_the_rounding_of_dequantised_data() -> None:
+    """A step of whole levels changes the bound by what its gradient says; the numbers themselves are rounded as before."""
+    likelihood, x, seeds = Normal(), tf.constant(np.round(X * 255) / 255, tf.float32), tf.constant(random.row_seeds(3, len(X)))
+    noise = random.uniform(seeds, SIDE, stream=Stream.DEQUANTISATION)
+    np.testing.assert_array_equal(likelihood.prepare(x + 0.001, seeds), (tf.round((x + 0.001) * 255) + noise) / 256)
+    model = Ladder(SIDE, likelihood=likelihood)
+    model.set_weights(ladder().get_weights())
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(model.elbo(x, seed=3))
+    gradient = tf.reduce_sum(tape.gradient(total, x), [1, 2, 3])
+    up, down = (model.elbo(tf.round(x * 255) / 255 + levels / 255, seed=3) for levels in (1.0, -1.0))
+    np.testing.assert_allclose(gradient, (up - down) * 255 / 2, atol=0.02 * np.abs(gradient).max())
+
+
 # ---- a prior with weights ----
 
 
