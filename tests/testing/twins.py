@@ -96,6 +96,7 @@ class Unchecked(Labelled):
         return given.pop("label")
 
 
+@keras.saving.register_keras_serializable("twins")
 class ForgetsAnOptimizer(Trio):
     """A checkpoint does not bring back the moments of the discriminator."""
 
@@ -108,6 +109,7 @@ class ForgetsAnOptimizer(Trio):
                 variable.assign(value)
 
 
+@keras.saving.register_keras_serializable("twins")
 class ClipsLate(Trio):
     """Weights are clipped at the end of an epoch only."""
 

@@ -34,7 +34,7 @@ class Classifier(ComputingModel):
       num_classes: number of classes, at least 2.
       width: maps of the default network's first convolutions.
       num_features: size of the default network's feature space.
-      dropout: share of the features left out while training, in [0, 1).
+      dropout: share of the features left out while training, in [0, 1); by Keras's layer, so that replicas draw noise of their own.
       augment: whether training images are mirrored, shifted by a pixel, and now and then shown as zeros and ones.
       network: your own Keras model, from images to (batch, num_classes) logits; a layer called "features" is its feature space.
       ema: decay of the averaged weights, for example 0.999, or None.

@@ -54,7 +54,7 @@ def read(case: Case) -> Reading:
     try:
         model = case.build()
     except Exception:
-        return Reading(None, 0, {name: (("model", case),) for name in LINES})
+        return Reading(None, 0, {name: (("model", case), ("layers", frozenset())) for name in LINES})
     asked = {name: line for name, line in LINES.items() if name not in case.exempt and line.asked(model, case)}
     keys: dict[str, Any] = {
         name: (("case", case),) if line.is_everywhere else key_of(line, model) for name, line in asked.items()

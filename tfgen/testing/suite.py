@@ -46,7 +46,7 @@ def lines_of(case: Case) -> list[str]:
     Example:
       >>> import tfgen.testing
       >>> sorted(tfgen.testing.LINES)[:2]
-      ['averages', 'bad_input']
+      ['averages', 'bad_conditions']
     """
     unknown = set(case.exempt) - set(LINES)
     if unknown:
