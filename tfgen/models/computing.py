@@ -135,20 +135,18 @@ class ComputingModel(TrainableModel, abc.ABC):
         Raises:
           ValueError: it is missing or cannot be used, or the model knows no such keyword.
         """
-        known = None if self.condition is None else self.condition.name
-        for name, value in given.items():
-            if value is not None and name != known:
-                raise ValueError(conditions.refusal(self, name, value))
+        self._refuse(given, None if self.condition is None else self.condition.name)
         if self.condition is None:
             return {}
         return {self.condition.name: self.condition.beside(given.get(self.condition.name), n, extent=extent)}
 
-    def example_inputs(self, x: Any, given: dict[str, Any]) -> dict[str, Any]:
+    def example_inputs(self, x: Any, given: dict[str, Any], *, conditional: bool = True) -> dict[str, Any]:
         """Checks examples handed to `log_prob` and its like, with what they are conditional on.
 
         Args:
           x: examples; tensors are checked for shape and finite values, arrays also for range and grid.
           given: keywords of the method.
+          conditional: whether the operation takes what the model is conditional on; else keywords of it are refused.
 
         Returns:
           inputs: by name, for `run`.
@@ -157,16 +155,23 @@ class ComputingModel(TrainableModel, abc.ABC):
           TypeError: the values are not numbers.
           ValueError: wrong shape or range, NaN, or no examples; a condition missing or wrong.
         """
+        if not conditional:
+            self._refuse(given)
         if operations.is_tensor(x):
             tensor = self._checked_tensor(tf.convert_to_tensor(x))
-            return {
-                self.medium: tensor,
-                **self.condition_rows(given, operations.rows_of(tensor), self._extent_of(tensor.shape)),
-            }
+            rows, extent = operations.rows_of(tensor), self._extent_of(tensor.shape)
+            return {self.medium: tensor, **(self.condition_rows(given, rows, extent) if conditional else {})}
         array = np.asarray(x)
-        inputs = self.condition_rows(given, len(np.atleast_1d(array)), self._extent_of(array.shape))
+        rows, extent = len(np.atleast_1d(array)), self._extent_of(array.shape)
+        inputs = self.condition_rows(given, rows, extent) if conditional else {}
         self.check_examples(array)
         return {self.medium: array.astype(np.float32), **inputs}
+
+    def _refuse(self, given: dict[str, Any], known: str | None = None) -> None:
+        """Refuses keywords of methods, all but one."""
+        for name, value in given.items():
+            if value is not None and name != known:
+                raise ValueError(conditions.refusal(self, name, value))
 
     def _extent_of(self, shape: Sequence[Any]) -> int | None:
         """Tells of examples that may be of any length how long they are, where it is not the model's own."""

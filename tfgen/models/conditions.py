@@ -360,6 +360,8 @@ def refusal(model: Any, name: str, value: Any) -> str:
       message: one sentence.
     """
     told = "it is not conditional" if model.condition is None else f"it is conditional on `{model.condition.name}`"
+    if model.condition is not None and model.condition.name == name:
+        told = "this does not depend on it"
     if model.condition is None and SET_BY.get(name) in model.arguments:
         told += f", which `{SET_BY[name]}` makes it"
     shape = getattr(value, "shape", ())

@@ -128,6 +128,11 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
         return [(getattr(self, name), getattr(self, f"averaged_{name}")) for name in self._averaged_names()]
 
     @property
+    def called_on(self) -> Condition | None:
+        """What calling the model takes beside examples: what it is conditional on, or None."""
+        return self.condition
+
+    @property
     def conditional(self) -> bool:
         """Whether `fit` and its like need `y`."""
         return self.target is not None
@@ -259,7 +264,7 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
 
     def predict_step(self, data: Any) -> Any:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        given = {} if self.condition is None else {self.condition.name: self.condition.of(x, y)}
+        given = {} if self.called_on is None else {self.called_on.name: self.called_on.of(x, y)}
         return self(x, training=False, **given)  # type: ignore[operator]
 
     def probe(self, x: tf.Tensor, y: Any, seeds: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -116,7 +116,7 @@ class TrainingMixin:
         Raises:
           ValueError: data of a wrong shape or range, NaN, or no data.
         """
-        told = self.condition is not None and self.condition.read_from_y
+        told = self.called_on is not None and self.called_on.read_from_y
         dataset = pipeline.evaluation_dataset(self, (x, y if told else None, None), batch_size, labelled=told)
         outputs = keras.Model.predict(self, dataset, verbose=verbose, **keywords)
         if self.distribute_strategy.num_replicas_in_sync == 1:

@@ -275,3 +275,14 @@ def test_a_prior_of_layers_that_no_player_trains_stays_as_it_is() -> None:
     model.fit(X[:4], Y[:4], batch_size=4, verbose=0)
     assert all(np.array_equal(weight.numpy(), old) for weight, old in zip(model.prior.weights, begin, strict=True))
     assert model.sample(2, seed=0, label=1).shape == (2, *SHAPE)
+
+
+def test_a_discriminator_that_is_not_told_the_label_is_asked_without() -> None:
+    model = Trio()
+    model.compile(run_eagerly=True)
+    x = np.zeros((2, 4, 4, 1), np.float32)
+    scores = model.judge(x)
+    np.testing.assert_allclose(model.predict(x, verbose=0), tf.sigmoid(scores), rtol=1e-6)
+    assert [spec.name for spec in model.operations()["judge"].inputs] == ["image"]
+    with pytest.raises(ValueError, match=r"takes no `label`: this does not depend on it"):
+        model.judge(x, label=1)

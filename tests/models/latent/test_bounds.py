@@ -178,3 +178,13 @@ def test_the_hand_written_density_is_right():
     squared = (0.2 * 0.09 + 2 * 0.1 * 0.3 * 0.2 + 0.5 * 0.04) / determinant
     expected = -0.5 * squared - math.log(2 * math.pi * math.sqrt(determinant))
     assert gaussian_log_prob(x, np.zeros(2), covariance)[0] == pytest.approx(expected)
+
+
+def test_a_bound_inside_a_graph_draws_anew_in_each_call():
+    model = tfgen.VAE((2, 2, 1), latent_dim=2, network="mlp", width=3)
+    x = tf.zeros((3, 2, 2, 1))
+    bound = tf.function(lambda x: (model.elbo(x), model.log_prob_bound(x, 2), model.elbo(x, seed=1)))
+    (elbo, weighted, fixed), (again, weighted_again, same) = bound(x), bound(x)
+    assert (elbo != again).numpy().any() and (weighted != weighted_again).numpy().any()
+    assert len({*elbo.numpy().tolist()}) == 3  # and for each row
+    np.testing.assert_array_equal(fixed, same)

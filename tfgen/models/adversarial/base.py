@@ -17,6 +17,7 @@ from tfgen.models.adversarial import playing
 from tfgen.models.adversarial.game import Game, Judged, Round
 from tfgen.models.base import GenerativeModel
 from tfgen.models.batch import Batch
+from tfgen.models.conditions import Condition
 from tfgen.models.hooks import hook
 from tfgen.models.latents import Decodes
 from tfgen.models.operations import Operation
@@ -242,15 +243,22 @@ class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
         return tf.cast(self.generate(latents, condition, False), tf.float32)
 
     def call(self, inputs: tf.Tensor, training: bool = False, **given: Any) -> tf.Tensor:
-        """Judges images: the sigmoid of the discriminator's score, (batch,); a conditional model needs `label`, (batch,)."""
-        return tf.sigmoid(self.judged(tf.cast(inputs, tf.float32), self.take_condition(given), training).score)
+        """Judges images: the sigmoid of the discriminator's score, (batch,); one that is told the label needs `label`, (batch,)."""
+        return tf.sigmoid(self.judged(tf.cast(inputs, tf.float32), self._told(given), training).score)
+
+    @property
+    def called_on(self) -> Condition | None:
+        return self.condition if self.tells_discriminator else None
+
+    def _told(self, given: dict[str, Any]) -> Any:
+        return None if self.called_on is None else self.take_condition(given)
 
     def operations(self) -> dict[str, Operation]:
         def judge(**given: tf.Tensor) -> dict[str, tf.Tensor]:
             images = given.pop(self.medium)
-            return {"score": self.judged(images, self.take_condition(given), False).score}
+            return {"score": self.judged(images, self._told(given), False).score}
 
-        named = [] if self.condition is None else [self.condition.spec()]
+        named = [] if self.called_on is None else [self.called_on.spec()]
         x = batch_of(self.event_shape, tf.float32, self.medium)
         return {**super().operations(), **self.latent_operations(), "judge": Operation(judge, [x, *named])}
 
@@ -260,7 +268,7 @@ class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
         Args:
           x: (n, *event_shape) in the data's range; of a tensor the result is a tensor, and gradients flow through it.
           batch_size: rows computed at once.
-          **given: `label` of conditional models: one class for all rows, or one each.
+          **given: `label` where the discriminator is told it: one class for all rows, or one each.
 
         Returns:
           score: (n,) float32, larger for what is taken for real.
@@ -268,7 +276,8 @@ class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
         Raises:
           ValueError: wrong shape or range, or NaN; a label missing or wrong.
         """
-        return self.run("judge", self.example_inputs(x, given), batch_size=batch_size)["score"]
+        inputs = self.example_inputs(x, given, conditional=self.called_on is not None)
+        return self.run("judge", inputs, batch_size=batch_size)["score"]
 
     def facts(self) -> dict[str, Any]:
         return {"latent_dim": self.latent_dim, "likelihood": None}

@@ -294,6 +294,8 @@ class LatentVariableModel(Encodes, LikelihoodModel, abc.ABC):
 
     def _seeds_for(self, inputs: dict[str, Any], seed: Any) -> Any:
         rows = inputs[self.medium].shape[0]
+        if seed is None and not tf.executing_eagerly():  # a fresh number would be drawn once, while a graph is traced
+            return tf.random.uniform(tf.shape(inputs[self.medium])[:1], maxval=random.MAX_SEED, dtype=tf.int64)
         if rows is not None or np.ndim(seed):
             return random.as_row_seeds(seed, rows)
         return random.row_seeds_in_graph(random.fresh_seed() if seed is None else seed, tf.shape(inputs[self.medium])[0])
