@@ -1,5 +1,6 @@
 """The rota: each run adds a tenth of the slow tests to the others; ten turns run all of them.
 
+Of a test under the mark `in_turn`, which proves the same of several models, each turn runs over the next one; the others are slow.
 A plugin that `tests/conftest.py` loads. `tests/rota.json` counts the turns; whoever has resolved an issue moves it on.
 
     python -m pytest               the fast tests, and the slow ones whose turn it is
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,24 @@ def is_due(test: str, turn: int) -> bool:
     return share(test) == turn % SHARES
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "in_turn: each turn of the rota runs it over the next of its parameters; the others are slow")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.get_closest_marker("in_turn"):
+        item.add_marker("slow")  # for `-m slow`, which runs all
+
+
+def next_ones(items: Iterable[pytest.Item], turn: int) -> set[str]:
+    """Chooses one parameter of each test under the mark `in_turn`, and returns the names of what was chosen."""
+    tests: dict[str, list[str]] = {}
+    for item in items:
+        if item.get_closest_marker("in_turn"):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item.nodeid)
+    return {names[turn % len(names)] for names in tests.values()}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rota", action="store_true", help="run the slow tests whose turn it is, and no others")
     parser.addoption("--turn", type=int, metavar="N", help=f"another turn than that of {COUNTER.name}, as --turn=N")
@@ -60,8 +80,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     turn = _turn(config)
     chosen, left = [], []
+    always = set() if config.option.rota else next_ones(items, turn)
     for item in items:
-        is_slow = item.get_closest_marker("slow") is not None
+        is_slow = item.get_closest_marker("slow") is not None and item.nodeid not in always
         runs = is_due(item.nodeid, turn) if is_slow else not config.option.rota
         (chosen if runs else left).append(item)
     items[:] = chosen

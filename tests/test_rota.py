@@ -66,3 +66,26 @@ def test_a_run_adds_the_share_whose_turn_it_is(tmp_path: Path):
     assert ran(tmp_path, "--turn=3", "-n", "0", "--rota") == due
     assert ran(tmp_path, "--turn=3", "-n", "2", "-m", "slow") == {str(n) for n in range(30)}
     assert ran(tmp_path, "--turn=3", "-n", "0", "-m", "not slow") == {"fast"}
+
+
+IN_TURN = """
+import pathlib, pytest
+@pytest.mark.in_turn
+@pytest.mark.parametrize("model", ["one", "two", "three"])
+def test_of_several(model):
+    pathlib.Path(f"ran {model}").touch()
+"""
+
+
+def test_a_test_in_turn_runs_over_the_next_parameter_and_its_share_of_the_others(tmp_path: Path):
+    write_tests(tmp_path, test_in_turn=IN_TURN)
+    names = ["one", "two", "three"]
+    shares = [rota.share(f"small/test_in_turn.py::test_of_several[{name}]") for name in names]
+    for turn in range(3):
+        run(tmp_path, f"--turn={turn}")
+        due = {name for name, share in zip(names, shares, strict=True) if share == turn}
+        assert {path.name.removeprefix("ran ") for path in tmp_path.glob("ran *")} == due | {names[turn]}
+        for path in tmp_path.glob("ran *"):
+            path.unlink()
+    run(tmp_path, "-m", "slow")
+    assert len([*tmp_path.glob("ran *")]) == len(names)
