@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,8 +28,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (bool, int, float, np.generic, np.ndarray)) and np.asarray(value).dtype.kind in "biuf"
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, (np.ndarray, np.generic)) for part in value)
+
+
+def _settings(callback: keras.callbacks.Callback) -> set[str]:
+    """Names what its constructor takes: whoever starts a program again may have chosen otherwise, and Keras turns signs of some."""
+    constructors = [vars(kind)["__init__"] for kind in type(callback).__mro__[:-1] if "__init__" in vars(kind)]
+    return {name for constructor in constructors for name in inspect.signature(constructor).parameters}
+
+
 def numbers_of(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, _Numbers]:
-    """Copies the attributes of callbacks that are numbers, arrays, or lists of arrays.
+    """Copies the attributes of callbacks that are numbers, arrays, or lists of arrays, and no settings.
 
     Args:
       callbacks: of one `fit`.
@@ -37,13 +48,12 @@ def numbers_of(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, _Numb
       numbers: of each callback, by its name.
     """
 
-    def is_state(value: Any) -> bool:
-        return _is_number(value) or (isinstance(value, list) and bool(value) and all(isinstance(v, np.ndarray) for v in value))
-
-    return {
-        name: {key: np.copy(value) if _is_number(value) else list(value) for key, value in vars(callback).items() if is_state(value)}
-        for name, callback in _named(callbacks)
-    }
+    found = {}
+    for name, callback in _named(callbacks):
+        settings = _settings(callback)
+        state = {key: value for key, value in vars(callback).items() if key not in settings and (_is_number(value) or _is_list(value))}
+        found[name] = {key: np.copy(value) if _is_number(value) else list(value) for key, value in state.items()}
+    return found
 
 
 def _differs(one: Any, other: Any) -> bool:
@@ -53,7 +63,7 @@ def _differs(one: Any, other: Any) -> bool:
 
 
 def collect(callbacks: Sequence[keras.callbacks.Callback], fresh: Mapping[str, _Numbers]) -> bytes:
-    """Writes what training has changed: settings, which it does not, are those of whoever starts the program again.
+    """Writes what training has changed.
 
     Args:
       callbacks: of one `fit`.

@@ -17,7 +17,7 @@ __all__ = ["NOTHING", "FitPlan", "Start", "evaluation_dataset", "plan_fit"]
 
 NOTHING = -1  # instead of steps to leave out: all of them
 _DEFAULT_BATCH = 32
-_FAR = 2**62  # declared where nobody knows the length: what Keras would take for one, after a resumed epoch, is that of its rest
+_FAR = 2**62  # declared where there is no length: what Keras would take for one when it meets an end is that of a resumed epoch's rest
 Triple = tuple[Any, Any, Any]
 
 
@@ -117,8 +117,8 @@ def _plan_steps(model: Any, source: Source, steps: int | None, rest: dict[str, A
         left = -1 if endless or steps is None else steps - skip
         return read(epoch, tf.maximum(skip, 0)).take(tf.where(skip == NOTHING, tf.zeros((), tf.int64), left))
 
-    declared = _FAR if size == tf.data.UNKNOWN_CARDINALITY else size
-    dataset = position.with_cardinality(position.follow(lambda: (start.epoch, start.skip), begin), declared)
+    dataset = position.follow(lambda: (start.epoch, start.skip), begin)
+    dataset = position.with_cardinality(dataset, _FAR if size < 0 else size)
     if endless:
         rest["steps_per_epoch"] = steps
     return FitPlan(dataset.with_options(source.options), start, steps if size < 0 else size, endless, source.fingerprint, rest)
