@@ -133,9 +133,6 @@ class Checkpoint(Saver):
         self._save()
         print(f"\nStopped. The state is in {self.path}; start the same command again to go on.")
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        self.model._initial_epoch = None
-
     def _save(self) -> None:
         self._saved = self._place()
         aside = self.directory / f".{os.getpid()}-{_FILE}"

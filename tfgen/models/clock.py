@@ -154,7 +154,8 @@ class Clock(keras.callbacks.Callback):
                     getattr(callback, heard, lambda: None)()
             raise
         finally:
-            if self._found and self.model.place is not None:
+            if self._found:
+                self.model._initial_epoch = None  # what a checkpoint had restored
                 self.model.place = dataclasses.replace(self.model.place, sums=metric_sums(self.model))
 
 

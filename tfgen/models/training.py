@@ -130,6 +130,9 @@ class TrainingMixin:
         kept = np.concatenate([np.arange(rows) < count for count in counts])
         return keras.tree.map_structure(lambda values: values[kept[: len(values)]], outputs)
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Builds nothing: a model is built when it is constructed, and under a strategy Keras would read a batch for this."""
+
     def _assert_compiled(self, method: str) -> None:
         if not self.compiled:
             raise ValueError(
