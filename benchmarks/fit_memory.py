@@ -33,7 +33,9 @@ def measure(what: str) -> float:
     else:
         model, more = tfgen.FVBN(SHAPE), {}
         model.compile()
-    model.fit(np.zeros((BATCH, *SHAPE), what), batch_size=BATCH, verbose=0, **{name: part[:BATCH] for name, part in more.items()})
+    model.fit(
+        np.zeros((BATCH, *SHAPE), what), batch_size=BATCH, verbose=0, **{name: part[:BATCH] for name, part in more.items()}
+    )
     array = np.ones((ROWS, *SHAPE), what)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model.fit(array, batch_size=BATCH, verbose=0, **more)
@@ -46,7 +48,12 @@ def main() -> None:
     print_machine()
     print(f"One epoch of an array of {ROWS} images {SHAPE}, batches of {BATCH} rows.\n")
     rows = []
-    for name, what in (("tfgen, float32", "float32"), ("tfgen, uint8", "uint8"), ("tfgen, float64", "float64"), ("Keras, float32", _PLAIN)):
+    for name, what in (
+        ("tfgen, float32", "float32"),
+        ("tfgen, uint8", "uint8"),
+        ("tfgen, float64", "float64"),
+        ("Keras, float32", _PLAIN),
+    ):
         done = subprocess.run([sys.executable, "-m", __spec__.name, what], capture_output=True, text=True, check=True)
         rows.append([name, f"{json.loads(done.stdout.splitlines()[-1]):.2f}"])
     print_table(["", "copies of the array held at most"], rows)

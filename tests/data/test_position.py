@@ -37,7 +37,10 @@ DERIVED = {
     "filter": (lambda data: data.filter(lambda i: i != 21), [20, 22, 23]),
     "take": (lambda data: data.take(3).prefetch(1), [20, 21, 22]),
     "shuffle": (lambda data: data.shuffle(1), [20, 21, 22, 23]),
-    "flat_map": (lambda data: data.flat_map(lambda i: tf.data.Dataset.from_tensors(i).repeat(2)), [20, 20, 21, 21, 22, 22, 23, 23]),
+    "flat_map": (
+        lambda data: data.flat_map(lambda i: tf.data.Dataset.from_tensors(i).repeat(2)),
+        [20, 20, 21, 21, 22, 22, 23, 23],
+    ),
     "concatenate": (lambda data: data.concatenate(data.map(lambda i: i + 1)), [20, 21, 22, 23, 21, 22, 23, 24]),
     "apply": (lambda data: data.apply(tf.data.experimental.assert_cardinality(4)), [20, 21, 22, 23]),
     "repeat": (lambda data: data.repeat(3), [60, 61, 62, 63, 70, 71, 72, 73, 80, 81, 82, 83]),

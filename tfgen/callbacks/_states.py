@@ -51,7 +51,11 @@ def numbers_of(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, _Numb
     found = {}
     for name, callback in _named(callbacks):
         settings = _settings(callback)
-        state = {key: value for key, value in vars(callback).items() if key not in settings and (_is_number(value) or _is_list(value))}
+        state = {
+            key: value
+            for key, value in vars(callback).items()
+            if key not in settings and (_is_number(value) or _is_list(value))
+        }
         found[name] = {key: np.copy(value) if _is_number(value) else list(value) for key, value in state.items()}
     return found
 
@@ -77,7 +81,11 @@ def collect(callbacks: Sequence[keras.callbacks.Callback], fresh: Mapping[str, _
         for key, value in numbers.items():
             if not _differs(value, fresh.get(name, {}).get(key)):
                 continue
-            parts = {f"{name}/{key}/{i}": part for i, part in enumerate(value)} if isinstance(value, list) else {f"{name}/{key}": value}
+            parts = (
+                {f"{name}/{key}/{i}": part for i, part in enumerate(value)}
+                if isinstance(value, list)
+                else {f"{name}/{key}": value}
+            )
             arrays |= parts
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)

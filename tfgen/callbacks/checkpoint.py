@@ -48,6 +48,7 @@ class Checkpoint(Saver):
     """
 
     model: Any  # set by Keras before the first call; its own annotation is None
+    params: Any  # too
 
     def __init__(self, directory: str | os.PathLike[str], *, every_steps: int | None = None) -> None:
         super().__init__()
@@ -95,7 +96,9 @@ class Checkpoint(Saver):
                 _states.restore(self.others, archive.read(_CALLBACKS))
         stopped = [other for other in self.others if isinstance(other, keras.callbacks.EarlyStopping) and other.stopped_epoch]
         if any(other.wait >= other.patience for other in stopped):
-            print(f"EarlyStopping ended this training after epoch {int(self.model.epoch.numpy())}: there is nothing left to do.")
+            print(
+                f"EarlyStopping ended this training after epoch {int(self.model.epoch.numpy())}: there is nothing left to do."
+            )
             self.model._initial_epoch = self.params["epochs"]
 
     def _load(self) -> None:

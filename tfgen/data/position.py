@@ -48,7 +48,7 @@ class ResumableDataset(tf.data.Dataset):
 
     def __init__(self, read: Read, *, plain: tf.data.Dataset) -> None:
         self._read, self._plain = read, plain
-        super().__init__(tf.data.experimental.to_variant(plain))
+        super().__init__(tf.data.experimental.to_variant(plain))  # type: ignore[call-arg]
 
     def _inputs(self) -> list[tf.data.Dataset]:
         return [self._plain]
@@ -83,7 +83,7 @@ class ResumableDataset(tf.data.Dataset):
             numbers = tf.data.Dataset.range(first, rounds if rounds >= 0 else tf.int64.max)
             return numbers.flat_map(one) if size > 0 else numbers.flat_map(one).skip(skip)
 
-        return ordered(read, int(super().repeat(count, name).cardinality())).with_options(self.options())  # type: ignore[return-value]
+        return ordered(read, int(super().repeat(count, name).cardinality())).with_options(self.options())
 
 
 def _recorded(name: str) -> Callable[..., tf.data.Dataset]:
@@ -149,7 +149,7 @@ def at_position(dataset: tf.data.Dataset, epoch: int, skip_batches: int = 0) -> 
     return rest if size == tf.data.UNKNOWN_CARDINALITY else rest.apply(tf.data.experimental.assert_cardinality(left))
 
 
-def resumable(dataset: tf.data.Dataset) -> ResumableDataset:
+def resumable(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Wraps a data set so that it, and what `map`, `batch` and their like make of it, can be read from any batch on.
 
     A run killed inside an epoch goes on where it stood if the data set is deterministic: the same elements in the same order each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -52,6 +53,7 @@ class Clock(keras.callbacks.Callback):
         self._restored = self._found = self._is_cut = self._wanted = False
         self._skipped = self._taken = self._first_step = 0
         self._done: dict[str, float] = {}
+        self._quiet = contextlib.ExitStack()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._restored = any([saver.restore() for saver in self._savers])
@@ -65,6 +67,8 @@ class Clock(keras.callbacks.Callback):
         start.epoch = 0 if self._plan.endless else int(model.epoch.numpy())
         is_done = self._plan.steps is not None and self._skipped >= self._plan.steps
         start.skip = NOTHING if is_done else self._skipped + model.place.begun
+        if is_done:
+            self._quiet.enter_context(_no_news())
         if self._skipped and sums:
             set_metric_sums(model, sums)
             self._done = {name: float(value) for name, value in model.get_metrics_result().items()}
@@ -74,7 +78,9 @@ class Clock(keras.callbacks.Callback):
         model, plan, old = self.model, self._plan, self.model.place
         batch, step = int(model.batch.numpy()), int(model.step.numpy())
         if old is not None and old.first_step == step - batch:
-            is_same = old.fingerprint == plan.fingerprint if not self._restored else _are_alike(old.fingerprint, plan.fingerprint)
+            is_same = (
+                old.fingerprint == plan.fingerprint if not self._restored else _are_alike(old.fingerprint, plan.fingerprint)
+            )
             begun = old.begun
         else:  # a file of an earlier release says how many steps, and not of what
             is_same = self._restored or (batch > 0 and not plan.endless)
@@ -112,6 +118,7 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         model = self.model
+        self._quiet.close()
         if self._is_cut:
             self._is_cut, model.stop_training = False, self._wanted
         if not self._skipped and not self._taken:
@@ -142,8 +149,10 @@ class Clock(keras.callbacks.Callback):
         Yields:
           None.
         """
+        is_unknown = self._plan.fingerprint is not None and self._plan.steps is None
         try:
-            yield
+            with _no_news() if is_unknown else contextlib.nullcontext():
+                yield
         except (KeyboardInterrupt, Exception) as error:
             if self._found and isinstance(error, KeyboardInterrupt):
                 # Ctrl-C may come between a step and its callbacks: the step counter knows
@@ -154,6 +163,7 @@ class Clock(keras.callbacks.Callback):
                     getattr(callback, heard, lambda: None)()
             raise
         finally:
+            self._quiet.close()
             if self._found:
                 self.model._initial_epoch = None  # what a checkpoint had restored
                 self.model.place = dataclasses.replace(self.model.place, sums=metric_sums(self.model))
@@ -191,6 +201,14 @@ def in_order(plan: FitPlan, callbacks: Sequence[keras.callbacks.Callback]) -> tu
         saver.others = others
     clock = Clock(plan, savers=savers)
     return clock, [clock, *others, *savers, EpochEnd(clock)]
+
+
+@contextlib.contextmanager
+def _no_news() -> Iterator[None]:
+    """Silences Keras's warning that data has ended where this is how an epoch ends: its length is unknown, or its steps are done."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield
 
 
 def _are_alike(one: Any, other: Any) -> bool:

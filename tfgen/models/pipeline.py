@@ -17,7 +17,9 @@ __all__ = ["NOTHING", "FitPlan", "Start", "evaluation_dataset", "plan_fit"]
 
 NOTHING = -1  # instead of steps to leave out: all of them
 _DEFAULT_BATCH = 32
-_FAR = 2**62  # declared where there is no length: what Keras would take for one when it meets an end is that of a resumed epoch's rest
+_FAR = (
+    2**62
+)  # declared where there is no length: what Keras would take for one when it meets an end is that of a resumed epoch's rest
 Triple = tuple[Any, Any, Any]
 
 
@@ -184,7 +186,9 @@ def evaluation_dataset(
         _refuse_separate(triple)
         ((name, steps),) = limit.items()
         if x.cardinality() == tf.data.INFINITE_CARDINALITY and steps is None:
-            raise ValueError(f"This data set never ends. Pass `{name}=...` to say how many batches to read. Received: {name}=None")
+            raise ValueError(
+                f"This data set never ends. Pass `{name}=...` to say how many batches to read. Received: {name}=None"
+            )
         source = of_dataset(model, x, labelled=labelled)
     else:
         return x

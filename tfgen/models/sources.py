@@ -122,7 +122,8 @@ def of_dataset(model: Any, dataset: tf.data.Dataset, *, labelled: bool = True) -
 
     @tf.autograph.experimental.do_not_convert
     def whole(*batch: Any) -> Any:
-        x, y, weights = (*batch, None, None)[:3]
+        given: Any = (*batch, None, None)[:3]
+        x, y, weights = given
         rows = tf.shape(x)[0]
         labels = tf.zeros((rows,), tf.int64) if y is None or model.target is None else y
         return tf.cast(x, tf.float32), labels, tf.ones((rows,)) if weights is None else tf.cast(weights, tf.float32)
@@ -132,9 +133,7 @@ def of_dataset(model: Any, dataset: tf.data.Dataset, *, labelled: bool = True) -
 
     rows, values = int(parts[0].shape[0]), tf.nest.flatten(first, expand_composites=True)
     fingerprint = Fingerprint(_digest("data set", size, rows, dataset.element_spec), _digest(*map(np.asarray, values)))
-    return Source(
-        lambda epoch, skip: begin(epoch, skip).map(whole), size, rows, last_rows, fingerprint, dataset.options()
-    )
+    return Source(lambda epoch, skip: begin(epoch, skip).map(whole), size, rows, last_rows, fingerprint, dataset.options())
 
 
 def check_weights(model: Any, triple: tuple[Any, Any, Any]) -> None:

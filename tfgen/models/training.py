@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -55,16 +52,17 @@ class TrainingMixin:
         given = keywords.pop("callbacks", None)
         is_list = isinstance(given, keras.callbacks.CallbackList)
         clock, callbacks = in_order(plan, given.callbacks if is_list else keras.tree.flatten(given or []))
-        is_unknown = plan.fingerprint is not None and plan.steps is None
         if is_list:
             given.callbacks[:] = callbacks
             given.set_model(self)
-        elif is_unknown:  # made here, as Keras would show what is declared as the number of steps
+        elif (
+            plan.fingerprint is not None and plan.steps is None
+        ):  # made here, as Keras would show what is declared as the number of steps
             shown = {"verbose": verbose, "epochs": epochs, "steps": None}
             given = keras.callbacks.CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, **shown)
         else:
             given = callbacks
-        with clock.watching(callbacks), _end_of_data(is_expected=is_unknown):
+        with clock.watching(callbacks):
             return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=given, **plan.keywords)
 
     def evaluate(
@@ -138,14 +136,3 @@ class TrainingMixin:
             raise ValueError(
                 f"Call `model.compile()` before `model.{method}(...)`; without arguments it uses the paper's optimizers."
             )
-
-
-@contextlib.contextmanager
-def _end_of_data(*, is_expected: bool) -> Iterator[None]:
-    """Silences Keras's warning that data has ended where this is how an epoch ends: in data of unknown length, read whole."""
-    if not is_expected:
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Your input ran out of data")
-        yield
