@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfgen.models import pipeline
-from tfgen.models.clock import Clock
+from tfgen.models.clock import in_order
 
 __all__ = ["TrainingMixin"]
 
@@ -31,7 +29,9 @@ class TrainingMixin:
 
         Arrays are shuffled by (model's seed, model's epoch); so are data sets of `tfgen.data`. A data set of your own must be
         deterministic for a resumed run to be exact. An epoch with `steps_per_epoch` reads the first batches of a finite data
-        set, and goes on where the last epoch stopped in an endless one. With several replicas a short last batch is dropped.
+        set, and goes on where the last epoch stopped in one that is endless or of unknown length. With several replicas a short
+        last batch is dropped. A `fit` that was stopped inside an epoch goes on there when it is given the same data again, and
+        says so; other data, or a `compile` in between, begins at the beginning.
 
         Args:
           x: (n, *event_shape) array, or a `tf.data.Dataset` of batches, with or without labels.
@@ -49,22 +49,21 @@ class TrainingMixin:
         """
         self._assert_compiled("fit")
         plan = pipeline.plan_fit(self, (x, y, keywords.pop("sample_weight", None)), batch_size, keywords)
-        callbacks = keywords.pop("callbacks", None) or []
-        clock = Clock(plan.cumulative_steps)
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            clock.set_model(self)
-            callbacks.callbacks.insert(0, clock)
+        given = keywords.pop("callbacks", None)
+        is_list = isinstance(given, keras.callbacks.CallbackList)
+        clock, callbacks = in_order(plan, given.callbacks if is_list else keras.tree.flatten(given or []))
+        if is_list:
+            given.callbacks[:] = callbacks
+            given.set_model(self)
+        elif (
+            plan.fingerprint is not None and plan.steps is None
+        ):  # made here, as Keras would show what is declared as the number of steps
+            shown = {"verbose": verbose, "epochs": epochs, "steps": None}
+            given = keras.callbacks.CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, **shown)
         else:
-            callbacks = [clock, *(callbacks if isinstance(callbacks, Sequence) else [callbacks])]
-        with warnings.catch_warnings():
-            # an epoch that resumes in its middle ends before its declared number of batches, as it should
-            warnings.filterwarnings("ignore", message="Your input ran out of data")
-            try:
-                return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=callbacks, **plan.keywords)
-            except KeyboardInterrupt:
-                for callback in callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks:
-                    getattr(callback, "on_interrupt", lambda: None)()
-                raise
+            given = callbacks
+        with clock.watching(callbacks):
+            return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=given, **plan.keywords)
 
     def evaluate(
         self,
@@ -96,7 +95,7 @@ class TrainingMixin:
         """
         self._assert_compiled("evaluate")
         if "_use_cached_eval_dataset" not in keywords:  # `fit` has prepared its validation data already
-            x = pipeline.evaluation_dataset(self, (x, y, sample_weight), batch_size)
+            x = pipeline.evaluation_dataset(self, (x, y, sample_weight), batch_size, {"steps": keywords.get("steps")})
             y = batch_size = sample_weight = None
         return keras.Model.evaluate(self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **keywords)
 
@@ -117,12 +116,20 @@ class TrainingMixin:
           ValueError: data of a wrong shape or range, NaN, or no data.
         """
         told = self.called_on is not None and self.called_on.read_from_y
-        dataset = pipeline.evaluation_dataset(self, (x, y if told else None, None), batch_size, labelled=told)
+        counts: list[int] = []  # of rows that are no padding
+        limit = {"steps": keywords.get("steps")}
+        dataset = pipeline.evaluation_dataset(
+            self, (x, y if told else None, None), batch_size, limit, labelled=told, counts=counts
+        )
         outputs = keras.Model.predict(self, dataset, verbose=verbose, **keywords)
-        if self.distribute_strategy.num_replicas_in_sync == 1:
+        if not counts:
             return outputs
-        kept = np.concatenate([np.asarray(batch[2]) for batch in dataset]).astype(bool)
+        rows = -(-max(counts) // self.distribute_strategy.num_replicas_in_sync) * self.distribute_strategy.num_replicas_in_sync
+        kept = np.concatenate([np.arange(rows) < count for count in counts])
         return keras.tree.map_structure(lambda values: values[kept[: len(values)]], outputs)
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Builds nothing: a model is built when it is constructed, and under a strategy Keras would read a batch for this."""
 
     def _assert_compiled(self, method: str) -> None:
         if not self.compiled:
