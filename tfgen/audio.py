@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import wave
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -167,7 +166,7 @@ def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) 
         raise ValueError(f"Expected a finite waveform in [-1, 1]. Received: values up to {np.abs(values).max()}")
     sample_rate = checks.integer(sample_rate, "sample_rate", least=1)
     frames = np.clip(np.round(values * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
-    path = Path(path)
+    path = checks.path(path)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with wave.open(os.fspath(aside), "wb") as file:

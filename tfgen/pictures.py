@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tfgen import checks
+
 __all__ = ["envelopes", "grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
 
 
@@ -201,7 +203,7 @@ def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -
     """
     from matplotlib.figure import Figure
 
-    with open(history, newline="") as file:
+    with open(checks.path(history, "history"), newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else {}) if name != "epoch"]
     if not names or "epoch" not in rows[0]:
@@ -237,7 +239,7 @@ def _save_picture(picture: np.ndarray, path: str | os.PathLike[str], zoom: int) 
 
 def _write(path: str | os.PathLike[str], save: Callable[[Path], None]) -> Path:
     """Writes a file aside and renames it, so that nobody reads half of it."""
-    path = Path(path)
+    path = checks.path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:

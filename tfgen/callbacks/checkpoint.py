@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from tfgen import checks
+
 __all__ = ["Checkpoint"]
 
 _FILE = "checkpoint.keras"
@@ -47,7 +49,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         if every_steps is not None and every_steps < 1:
             raise ValueError(f"`every_steps` must be at least 1, or None. Received: every_steps={every_steps}")
-        self.directory = Path(directory)
+        self.directory = checks.path(directory, "directory")
         self.every_steps = every_steps
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen import audio, pictures
+from tfgen import audio, checks, pictures
 from tfgen.models.base import GenerativeModel
 from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
@@ -101,6 +101,7 @@ def save(
       >>> tfgen.zoo.load(folder).event_shape
       (4, 4, 1)
     """
+    directory = checks.path(directory, "directory")
     recipe = read_recipe(recipe) if isinstance(recipe, (str, os.PathLike)) else recipe
     plain = convert(model)
     _check_finite(plain)
@@ -108,7 +109,7 @@ def save(
     title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
     numbers = add_commands(numbers, title)
     text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
-    log = Path(history).read_bytes() if history is not None else None
+    log = checks.path(history, "history").read_bytes() if history is not None else None
 
     def fill(folder: Path) -> None:
         plain.save(folder / "model.keras")
@@ -121,7 +122,7 @@ def save(
         _draw(plain, recipe, folder / "samples.png")
         (folder / "README.md").write_text(render_card(folder, title), encoding="utf-8")
 
-    return write_entry(Path(directory), fill)
+    return write_entry(directory, fill)
 
 
 def add_commands(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
@@ -239,7 +240,7 @@ def pack(
       FileNotFoundError: Expected the folder of a finished training. Received: ... without checkpoint.keras
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
-    training = Path(training)
+    training = checks.path(training, "training")
     for name in ("checkpoint.keras", "run.json", "history.csv"):
         if not (training / name).is_file():
             raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")

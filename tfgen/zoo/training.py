@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from tfgen import callbacks, data
+from tfgen import callbacks, checks, data
 from tfgen.zoo.environment import hardware
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack
@@ -51,7 +51,7 @@ def fit_recipe(
       FileNotFoundError: No model of this name in the zoo, and no such folder. Did you mean 'vae-fashion-mnist'? ...
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
-    directory = Path(directory)
+    directory = checks.path(directory, "directory")
     directory.mkdir(parents=True, exist_ok=True)
     model = recipe.build()
     settings = {"labels": model.conditional and model.num_classes is not None, **recipe["data"]}
@@ -112,7 +112,8 @@ def train(
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     recipe.protocol().read()  # a training whose result cannot be measured is not begun
-    training = Path(directory) / "training"
+    directory = checks.path(directory, "directory")
+    training = directory / "training"
     fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
     run = json.loads((training / _LOG).read_text()) if (training / _LOG).exists() else {"epochs": 0, "steps": 0}
     if run["epochs"] < (epochs or recipe["epochs"]):
