@@ -161,7 +161,7 @@ class Score(keras.callbacks.Callback):
         if distances and np.isfinite(samples).all():
             found |= self._compare(extract(self.extractor, samples), distances)
         scores = self._worst() | {name: value for name, value in found.items() if name in self.metrics and math.isfinite(value)}
-        pictured = samples.ndim == 4 and samples.shape[-1] in (1, 3)
+        pictured = pictures.can_draw(samples.shape[1:])
         if pictured:
             pictures.save_grid(samples[:_SHOWN], self.directory / f"epoch-{epoch:04d}.png")
         if self._events is not None:

@@ -143,14 +143,14 @@ def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
         turn = conditions_in_turn(model, _SAMPLES)
         if turn is None:
             return  # nobody can choose them
-        if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
+        if pictures.can_draw(model.event_shape):
             pictures.save_grid(model.sample(_SAMPLES, seed=0, **turn), path)
         elif get_medium(model) == "audio":
             turn = {name: rows[:_CLIPS] for name, rows in turn.items()}
             heard = model.sample(_CLIPS, seed=0, length=_SECONDS * model.sample_rate, **turn)
             pictures.save_grid(pictures.envelopes(heard), path)
             audio.write_wav(path.with_suffix(".wav"), heard[0], sample_rate=model.sample_rate)
-    elif recipe is not None:
+    elif recipe is not None and pictures.can_draw(model.event_shape):
         draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 
 

@@ -60,6 +60,7 @@ def fit_recipe(
     steps = int(dataset.cardinality())
     total = recipe["epochs"] if epochs is None else epochs
     resumed = (directory / "checkpoint.keras").exists()
+    pictured = hasattr(model, "sample") and callbacks.Samples.can_draw(model)
     model.fit(
         dataset,
         epochs=total,
@@ -67,7 +68,7 @@ def fit_recipe(
         callbacks=[
             callbacks.Checkpoint(directory, every_steps=every_steps),
             callbacks.Progress(steps * total),
-            *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if hasattr(model, "sample") else []),
+            *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if pictured else []),
             keras.callbacks.CSVLogger(str(directory / "history.csv"), append=resumed),
             keras.callbacks.TerminateOnNaN(),
             _Stopwatch(directory, resumed),
