@@ -11,6 +11,7 @@ from tfgen.data.loading import arrays, class_names, load
 from tfgen.data.memory import from_arrays
 from tfgen.data.points import GaussianModes, grid, ring
 from tfgen.data.position import get_epoch, get_skip, resumable, set_position
+from tfgen.data.rates import get_sample_rate, with_sample_rate
 from tfgen.data.stacked import from_stacks, stack_indices
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "from_stacks",
     "from_wav_folder",
     "get_epoch",
+    "get_sample_rate",
     "get_skip",
     "grid",
     "load",
@@ -36,4 +38,5 @@ __all__ = [
     "ring",
     "set_position",
     "stack_indices",
+    "with_sample_rate",
 ]
