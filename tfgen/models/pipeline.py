@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgen import data, random
 from tfgen.data import position
+from tfgen.models import inputs
 
 __all__ = ["FitPlan", "evaluation_dataset", "plan_fit"]
 
@@ -22,7 +24,7 @@ class FitPlan:
     """What `fit` hands to Keras.
 
     Args:
-      dataset: batches, or whatever Keras takes that is no array and no `tf.data.Dataset`.
+      dataset: batches (x, y, weights).
       cumulative_steps: steps per epoch where one endless iterator serves all epochs, else None.
       keywords: the remaining arguments of Keras's `fit`.
     """
@@ -60,22 +62,24 @@ def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[
     rest = {key: value for key, value in keywords.items() if key != "callbacks"}
     if validation is not None:
         parts = validation if isinstance(validation, (tuple, list)) else (validation,)
-        size = rest.pop("validation_batch_size", None) or batch_size
+        size = rest.pop("validation_batch_size", None) or (batch_size if _is_array(parts[0]) else None)
+        inputs.refuse_one_pass(parts[0], "validation_steps", rest.get("validation_steps"))
         rest["validation_data"] = evaluation_dataset(model, (*parts, None, None, None)[:3], size)
     _refuse_nothing(triple[0])
-    check_weights(model, triple)
     if _is_array(triple[0]):
         dataset = _array_batches(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle)
-    elif isinstance(triple[0], tf.data.Dataset):
-        _refuse_separate(triple)
-        _peek(model, triple[0])
-        dataset = _as_triples(model, triple[0])
     else:
-        return FitPlan(triple[0], keywords={**rest, "steps_per_epoch": steps, "class_weight": None})
+        inputs.refuse_beside(triple, batch_size)
+        inputs.refuse_one_pass(triple[0], "steps_per_epoch", steps)
+        if isinstance(triple[0], tf.data.Dataset):
+            _peek(model, triple[0])
+            dataset = _as_triples(model, triple[0])
+        else:
+            dataset = inputs.read(model, triple[0], shuffle=shuffle, training=True)
     replicas, moves = model.distribute_strategy.num_replicas_in_sync, model.batches_per_step
     if replicas > 1 or moves > 1:
         dataset = _full_batches(dataset, replicas)
-    if isinstance(triple[0], tf.data.Dataset):
+    if not _is_array(triple[0]) and not isinstance(triple[0], keras.utils.PyDataset):  # which know their place
         dataset = data.resumable(dataset)  # a resumed run skips the batches that it has seen, not those that were left out
     if moves > 1:
         dataset = _grouped(dataset, moves, replicas)
@@ -118,43 +122,21 @@ def evaluation_dataset(model: Any, triple: Triple, batch_size: int | None, *, la
     """
     x = triple[0]
     _refuse_nothing(x)
-    check_weights(model, triple)
     if _is_array(x):
         dataset = _array_batches(
             model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=False, resume=False, labelled=labelled
         )
-    elif isinstance(x, tf.data.Dataset):
-        _refuse_separate(triple)
-        _peek(model, x, labelled)
-        dataset = _as_triples(model, x)
     else:
-        return x
+        inputs.refuse_beside(triple, batch_size)
+        if isinstance(x, tf.data.Dataset):
+            _peek(model, x, labelled)
+            dataset = _as_triples(model, x)
+        else:
+            dataset = inputs.read(model, x, labelled=labelled)
     replicas = model.distribute_strategy.num_replicas_in_sync
     if replicas > 1:
         dataset = _pad_batches(dataset, replicas)
     return dataset
-
-
-def check_weights(model: Any, triple: Triple) -> None:
-    """Refuses sample weights where a model has no per-example loss to weigh.
-
-    Args:
-      model: the model.
-      triple: x, y and sample weights.
-
-    Raises:
-      ValueError: weights are given and the model cannot use them, or they are not one finite number per row.
-    """
-    weights = triple[2]
-    if weights is None:
-        return
-    if not model.accepts_sample_weight:
-        raise ValueError(
-            f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight"
-        )
-    array = np.asarray(weights)
-    if array.shape != (len(triple[0]),) or not np.isfinite(array.astype(np.float64)).all():
-        raise ValueError(f"Expected `sample_weight` to be one finite number per row. Received: shape {array.shape}")
 
 
 def _is_array(x: Any) -> bool:
@@ -166,20 +148,14 @@ def _refuse_nothing(x: Any) -> None:
         raise ValueError(f"Expected `x` to be an array or a `tf.data.Dataset`. Received: x={x!r}")
 
 
-def _refuse_separate(triple: Triple) -> None:
-    if triple[1] is not None or triple[2] is not None:
-        raise ValueError(
-            "A data set carries its own labels and weights: expected `y=None` and `sample_weight=None` beside it. Received: both"
-        )
-
-
 def _peek(model: Any, dataset: tf.data.Dataset, labelled: bool = True) -> None:
     """Checks the first batch before training starts."""
+    inputs.check_elements(model, dataset)
     for batch in dataset.take(1):
         parts: Any = batch if isinstance(batch, (tuple, list)) else (batch,)
         y = np.asarray(parts[1]) if len(parts) > 1 and parts[1] is not None else None
         model.check_data(np.asarray(parts[0]), y, labelled=labelled)
-        check_weights(model, (*parts, None, None)[:3])
+        inputs.check_weights(model, (*parts, None, None)[:3])
         return
     raise ValueError("Expected a data set with at least one batch. Received: an empty data set")
 
@@ -193,6 +169,7 @@ def _array_batches(
     x = np.asarray(triple[0])
     y = None if triple[1] is None else np.asarray(triple[1])
     model.check_data(x, y, labelled=labelled)
+    inputs.check_weights(model, triple)
     if y is not None:
         data.check_lengths(x, y)
     images = x.astype(np.float32) if x.dtype.kind in "fiub" else x
@@ -255,9 +232,12 @@ def _as_triples(model: Any, dataset: tf.data.Dataset) -> tf.data.Dataset:
     def whole(*parts: Any) -> Any:
         given: Any = (*parts, None, None)[:3]
         x, y, weights = given
+        x = tf.ensure_shape(tf.cast(x, tf.float32), (None, *model.event_shape))  # what Python has computed has no known shape
         rows = tf.shape(x)[0]
         labels = tf.zeros((rows,), tf.int64) if y is None or model.target is None else y
-        return tf.cast(x, tf.float32), labels, tf.ones((rows,)) if weights is None else tf.cast(weights, tf.float32)
+        if y is not None and model.target is not None:
+            labels = tf.ensure_shape(y, (None, *model.target.spec().shape[1:]))
+        return x, labels, tf.ones((rows,)) if weights is None else tf.ensure_shape(tf.cast(weights, tf.float32), (None,))
 
     return dataset.map(whole)
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen.models import pipeline
+from tfgen.models import inputs, pipeline
 from tfgen.models.clock import Clock
 
 __all__ = ["TrainingMixin"]
@@ -30,11 +30,13 @@ class TrainingMixin:
         """Trains the model as `keras.Model.fit` does, with a data order that a resumed run repeats.
 
         Arrays are shuffled by (model's seed, model's epoch); so are data sets of `tfgen.data`. A data set of your own must be
-        deterministic for a resumed run to be exact. An epoch with `steps_per_epoch` reads the first batches of a finite data
+        deterministic for a resumed run to be exact. The batches of a `PyDataset` or a generator are checked one by one, the first before
+        training starts. An epoch with `steps_per_epoch` reads the first batches of a finite data
         set, and goes on where the last epoch stopped in an endless one. With several replicas a short last batch is dropped.
 
         Args:
-          x: (n, *event_shape) array, or a `tf.data.Dataset` of batches, with or without labels.
+          x: (n, *event_shape) array, or batches of that, with or without labels: a `tf.data.Dataset`, a `keras.utils.PyDataset`, whose
+            batches are shuffled unless `shuffle=False`, or a generator, which needs `steps_per_epoch`.
           y: labels, where the model takes them.
           batch_size: rows per move for arrays, 32 by default; a step is one move, but for games with several critic steps.
           epochs: epochs to train.
@@ -50,12 +52,13 @@ class TrainingMixin:
         self._assert_compiled("fit")
         plan = pipeline.plan_fit(self, (x, y, keywords.pop("sample_weight", None)), batch_size, keywords)
         callbacks = keywords.pop("callbacks", None) or []
-        clock = Clock(plan.cumulative_steps)
+        first = [Clock(plan.cumulative_steps), inputs.EpochHooks(x)]
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            clock.set_model(self)
-            callbacks.callbacks.insert(0, clock)
+            for callback in first:
+                callback.set_model(self)
+            callbacks.callbacks[:0] = first
         else:
-            callbacks = [clock, *(callbacks if isinstance(callbacks, Sequence) else [callbacks])]
+            callbacks = [*first, *(callbacks if isinstance(callbacks, Sequence) else [callbacks])]
         with warnings.catch_warnings():
             # an epoch that resumes in its middle ends before its declared number of batches, as it should
             warnings.filterwarnings("ignore", message="Your input ran out of data")
@@ -81,7 +84,7 @@ class TrainingMixin:
         noise is not advanced. With several replicas the last batch is padded, and the padding is left out of every mean.
 
         Args:
-          x: array or `tf.data.Dataset`, as for `fit`.
+          x: array or batches, as for `fit`.
           y: labels, where the model takes them.
           batch_size: rows at once for arrays.
           verbose: as in Keras.
@@ -104,7 +107,7 @@ class TrainingMixin:
         """Computes what calling the model computes, over all rows, as `keras.Model.predict` does.
 
         Args:
-          x: array or `tf.data.Dataset`; unconditional models pass over labels in it.
+          x: array or batches, as for `fit`; unconditional models pass over labels in it.
           batch_size: rows at once for arrays.
           verbose: as in Keras.
           y: labels beside an array, where the model is conditional.

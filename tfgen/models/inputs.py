@@ -1,0 +1,304 @@
+"""What `fit` and its like take beside arrays: data sets, `PyDataset`s, generators; refused in one sentence, or given one form."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import data
+from tfgen.data.memory import batches
+
+__all__ = ["Batches", "EpochHooks", "check_elements", "check_weights", "read", "refuse_beside", "refuse_one_pass"]
+
+_NOT_BATCHES = (Mapping, tuple, set, str, bytes, tf.distribute.DistributedDataset)
+
+
+def refuse_beside(triple: tuple[Any, Any, Any], batch_size: int | None) -> None:
+    """Refuses arguments that say something of arrays, beside data that comes in batches and says it itself.
+
+    Args:
+      triple: x, y and sample weights.
+      batch_size: rows per batch, or None.
+
+    Raises:
+      ValueError: one of them is given.
+    """
+    beside = {"y": triple[1], "sample_weight": triple[2], "batch_size": batch_size}
+    given = [name for name, value in beside.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"Data that comes in batches carries its own labels, weights and batch size: expected no {', '.join(beside)} beside it. "
+            f"Received: {', '.join(given)}"
+        )
+
+
+def refuse_one_pass(given: Any, argument: str, steps: int | None) -> None:
+    """Refuses a generator where nothing says how much of it an epoch, or a validation, takes.
+
+    Args:
+      given: what a caller passes as data.
+      argument: the one that says it: "steps_per_epoch", "validation_steps".
+      steps: its value.
+
+    Raises:
+      ValueError: there is no such value.
+    """
+    if isinstance(given, Iterator) and steps is None:
+        raise ValueError(
+            f"A generator can be read once: say by `{argument}=...` how much of it is read each time, or pass a `PyDataset` or a "
+            f"`tf.data.Dataset`, which begin anew. Received: {argument}=None"
+        )
+
+
+def check_weights(model: Any, triple: tuple[Any, Any, Any]) -> None:
+    """Refuses sample weights where a model has no per-example loss to weigh.
+
+    Args:
+      model: the model.
+      triple: x, y and sample weights.
+
+    Raises:
+      ValueError: weights are given and the model cannot use them, or they are not one finite number per row.
+    """
+    weights = triple[2]
+    if weights is None:
+        return
+    if not model.accepts_sample_weight:
+        raise ValueError(
+            f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight"
+        )
+    array = np.asarray(weights)
+    if array.shape != (len(triple[0]),) or not np.isfinite(array.astype(np.float64)).all():
+        raise ValueError(f"Expected `sample_weight` to be one finite number per row. Received: shape {array.shape}")
+
+
+# ---- data sets ----
+
+
+def check_elements(model: Any, dataset: tf.data.Dataset) -> None:
+    """Checks what can be told of a data set without reading it: the form of its elements, and the rate of its sound.
+
+    Args:
+      model: whose data it is.
+      dataset: any `tf.data.Dataset`.
+
+    Raises:
+      ValueError: elements that are no batches (x,), (x, y) or (x, y, weights) of dense tensors, or sound of another rate.
+    """
+    spec: Any = dataset.element_spec
+    _check_form(spec)
+    shape = (spec[0] if isinstance(spec, tuple) else spec).shape
+    if shape.rank == len(model.event_shape) and shape.is_compatible_with(model.event_shape):
+        raise ValueError(
+            f"Expected a data set of batches: pass `dataset.batch(32)`. Received: single examples of shape {shape}"
+        )
+    own, rate = getattr(model, "sample_rate", None), data.get_sample_rate(dataset)
+    if own is not None and rate is not None and own != rate:
+        raise ValueError(
+            f"Expected sound at the model's rate: build the model with sample_rate={rate}, or load the data with sample_rate={own}. "
+            f"Received: data at {rate} Hz, a model at {own} Hz"
+        )
+
+
+def _check_form(element: Any) -> None:
+    """Refuses an element, or the description of one, that is not x, (x,), (x, y) or (x, y, weights)."""
+    expected = "Expected batches x, (x, y) or (x, y, weights)"
+    if isinstance(element, Mapping):
+        keys = ["image" if "image" in element else next(iter(element), "x"), *(["label"] if "label" in element else [])]
+        taken = ", ".join(f"element[{key!r}]" for key in keys)
+        raise ValueError(
+            f"{expected}. Take them out of the dictionaries by `dataset.map(lambda element: ({taken},))`, or load pairs by "
+            f"`tfds.load(..., as_supervised=True)`. Received: dictionaries with the keys {', '.join(map(repr, element))}"
+        )
+    parts = element if isinstance(element, tuple) else (element,)
+    if not 1 <= len(parts) <= 3:
+        raise ValueError(f"{expected}. Received: tuples of {len(parts)} parts")
+    for part in parts:
+        if isinstance(part, (Mapping, tuple)):
+            raise ValueError(f"{expected}, each part one array. Received: {type(part).__name__} inside a tuple")
+        if isinstance(part, (tf.RaggedTensorSpec, tf.SparseTensorSpec)):
+            raise ValueError(
+                f"{expected} of dense tensors: a ragged one becomes that by `.to_tensor()`, a sparse one by `tf.sparse.to_dense`. "
+                f"Received: {type(part).__name__}"
+            )
+
+
+# ---- what Python reads ----
+
+
+class Batches:
+    """Reads batches from Python: each is checked, and comes as a triple (x, y, weights).
+
+    Args:
+      model: whose data it is.
+      given: a `keras.utils.PyDataset`, or something that iterates over batches: a generator, a `DataLoader` of torch.
+      labelled: whether a model that takes `y` needs it here.
+    """
+
+    def __init__(self, model: Any, given: Any, *, labelled: bool) -> None:
+        self.model, self.given, self.labelled = model, given, labelled
+        target = model.target if labelled else None
+        self.takes_y = target is not None
+        y = tf.TensorSpec((None,), tf.int64) if target is None else target.spec()
+        self.signature = (
+            tf.TensorSpec((None, *model.event_shape), tf.float32),
+            tf.TensorSpec((None, *y.shape[1:]), y.dtype),
+            tf.TensorSpec((None,), tf.float32),
+        )
+
+    def triple(self, batch: Any) -> tuple[np.ndarray, ...]:
+        """Checks a batch and completes it.
+
+        Args:
+          batch: x, (x,), (x, y) or (x, y, weights).
+
+        Returns:
+          triple: x, y, weights; zeros and ones where there is no y and no weight.
+
+        Raises:
+          TypeError: its values are not numbers, or labels not integers.
+          ValueError: it is anything else, or what the model cannot be given.
+        """
+        batch = tuple(batch) if isinstance(batch, list) else batch
+        _check_form(batch)
+        parts = batch if isinstance(batch, tuple) else (batch,)
+        x, y, weights = (None if part is None else np.asarray(part) for part in (*parts, None, None)[:3])
+        self.model.check_data(x, y, labelled=self.labelled)
+        check_weights(self.model, (x, y, weights))
+        if self.takes_y:
+            data.check_lengths(x, y)
+        rows: Any = np.shape(x)[:1]  # type: ignore[arg-type]
+        whole = (x, y if self.takes_y else np.zeros(rows), np.ones(rows) if weights is None else weights)
+        return tuple(np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in zip(whole, self.signature, strict=True))
+
+    def numbered(self, *, order: tf.data.Dataset) -> tf.data.Dataset:
+        """Reads the batches of a `PyDataset` by number.
+
+        Args:
+          order: the numbers, each of shape (1,).
+
+        Returns:
+          dataset: of triples, in that order, read by as many threads as it has workers.
+
+        Raises:
+          ValueError: worker processes are asked for.
+        """
+        if self.given.use_multiprocessing:
+            raise ValueError(
+                "Expected use_multiprocessing=False: batches are read by `workers` threads, in an order that a resumed run repeats. "
+                "Received: a PyDataset with use_multiprocessing=True"
+            )
+
+        @tf.autograph.experimental.do_not_convert  # there is nothing to convert
+        def load(index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            types = [spec.dtype for spec in self.signature]
+            columns = tf.numpy_function(lambda i: self.triple(self.given[int(i[0])]), [index], types)
+            return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(columns, self.signature, strict=True))
+
+        return order.map(load, num_parallel_calls=max(1, self.given.workers), deterministic=True)
+
+    def iterated(self, *, endless: bool) -> tf.data.Dataset:
+        """Reads the batches of what can only be iterated.
+
+        Args:
+          endless: whether its end is an error, as that of a generator in `fit` is: an epoch would have no step.
+
+        Returns:
+          dataset: of triples.
+        """
+        count = 0
+
+        def rows() -> Iterator[tuple[np.ndarray, ...]]:
+            nonlocal count
+            for batch in self.given:
+                count += 1
+                yield self.triple(batch)
+            if endless:
+                raise ValueError(
+                    "Expected a generator of as many batches as all epochs have steps; let it go on for ever. Received: one that "
+                    f"ended after {count}"
+                )
+
+        dataset = tf.data.Dataset.from_generator(rows, output_signature=self.signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)) if endless else dataset
+
+
+class EpochHooks(keras.callbacks.Callback):
+    """Tells a `PyDataset` when an epoch begins and ends.
+
+    Args:
+      given: what `fit` was given; anything else is told nothing.
+    """
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.given = given if isinstance(given, keras.utils.PyDataset) else keras.utils.PyDataset()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.given.on_epoch_begin()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.given.on_epoch_end()
+
+
+def read(model: Any, given: Any, *, shuffle: bool = False, training: bool = False, labelled: bool = True) -> tf.data.Dataset:
+    """Makes a data set of checked triples of what comes in batches but is no `tf.data.Dataset`.
+
+    Args:
+      model: whose data it is.
+      given: what a caller passes as `x`.
+      shuffle: whether the batches of a `PyDataset` come in an order of (seed, epoch).
+      training: whether it is for `fit`: epochs follow one another, and a resumed one leaves out what it has seen.
+      labelled: whether a model that takes `y` needs it here.
+
+    Returns:
+      dataset: of known length where `given` knows its own.
+
+    Raises:
+      TypeError: it is neither an array nor anything that comes in batches.
+      ValueError: there is no batch, or the first one is none that the model can be given.
+    """
+    source = Batches(model, given, labelled=labelled)
+    if isinstance(given, keras.utils.PyDataset):
+        return source.numbered(order=_order(model, source, shuffle, training))
+    if isinstance(given, _NOT_BATCHES) or not isinstance(given, Iterable):
+        raise TypeError(
+            "Expected `x` to be an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches, and labels beside "
+            f"arrays as `y=`. Received: x of type {type(given).__name__}"
+        )
+    batch = next(iter(given), None)
+    if batch is None:
+        raise ValueError("Expected at least one batch. Received: a generator of none")
+    source.triple(batch)  # told before training starts
+    one_pass = isinstance(given, Iterator)
+    if one_pass and (model.distribute_strategy.num_replicas_in_sync > 1 or (training and model.batches_per_step > 1)):
+        raise ValueError(
+            "Several replicas, or several batches a step, need data that can be read again: a `PyDataset` or a `tf.data.Dataset`. "
+            f"Received: {type(given).__name__}"
+        )
+    if one_pass:
+        source.given = itertools.chain([batch], given)
+    return source.iterated(endless=training and one_pass)
+
+
+def _order(model: Any, source: Batches, shuffle: bool, training: bool) -> tf.data.Dataset:
+    """Numbers the batches of a `PyDataset` in the order in which they are read, after a look at the first."""
+    try:
+        count = source.given.num_batches
+    except NotImplementedError:
+        count = None  # endless, as Keras takes it
+    if count == 0:
+        raise ValueError("Expected at least one batch. Received: a PyDataset of none")
+    source.triple(source.given[0])
+    if count is None:
+        endless = tf.data.Dataset.counter().batch(1)
+        return data.resumable(endless) if training else endless
+    if not training:
+        return tf.data.Dataset.range(count).batch(1)
+    numbers = np.arange(count, dtype=np.int64)
+    return batches(lambda i: (i,), numbers, lambda i, *_: i, batch_size=1, shuffle=shuffle, seed=model.seed)
