@@ -140,7 +140,7 @@ class Batches:
       labelled: whether a model that takes `y` needs it here.
     """
 
-    def __init__(self, model: Any, given: Any, *, labelled: bool) -> None:
+    def __init__(self, model: Any, *, given: Any, labelled: bool) -> None:
         self.model, self.given, self.labelled = model, given, labelled
         target = model.target if labelled else None
         self.takes_y = target is not None
@@ -263,7 +263,7 @@ def read(model: Any, given: Any, *, shuffle: bool = False, training: bool = Fals
       TypeError: it is neither an array nor anything that comes in batches.
       ValueError: there is no batch, or the first one is none that the model can be given.
     """
-    source = Batches(model, given, labelled=labelled)
+    source = Batches(model, given=given, labelled=labelled)
     if isinstance(given, keras.utils.PyDataset):
         return source.numbered(order=_order(model, source, shuffle, training))
     if isinstance(given, _NOT_BATCHES) or not isinstance(given, Iterable):
