@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgen import data
 from tfgen.data.memory import batches
 
-__all__ = ["Batches", "EpochHooks", "check_elements", "check_weights", "read", "refuse_beside", "refuse_one_pass"]
+__all__ = ["Batches", "EpochHooks", "check_elements", "check_rate", "check_weights", "read", "refuse_beside", "refuse_one_pass"]
 
 _NOT_BATCHES = (Mapping, tuple, set, str, bytes, tf.distribute.DistributedDataset)
 
@@ -97,7 +97,20 @@ def check_elements(model: Any, dataset: tf.data.Dataset) -> None:
         raise ValueError(
             f"Expected a data set of batches: pass `dataset.batch(32)`. Received: single examples of shape {shape}"
         )
-    own, rate = getattr(model, "sample_rate", None), data.get_sample_rate(dataset)
+    check_rate(model, data.get_sample_rate(dataset))
+
+
+def check_rate(model: Any, rate: int | None) -> None:
+    """Refuses sound of another sample rate than the model's, at which it would be heard and served.
+
+    Args:
+      model: whose data it is.
+      rate: of the data, in Hz; None where nobody said it.
+
+    Raises:
+      ValueError: the model has another.
+    """
+    own = getattr(model, "sample_rate", None)
     if own is not None and rate is not None and own != rate:
         raise ValueError(
             f"Expected sound at the model's rate: build the model with sample_rate={rate}, or load the data with sample_rate={own}. "
@@ -183,7 +196,7 @@ class Batches:
           order: the numbers, each of shape (1,).
 
         Returns:
-          dataset: of triples, in that order, read by as many threads as it has workers.
+          dataset: of triples, in that order, read by as many threads as it has workers, `max_queue_size` batches ahead.
 
         Raises:
           ValueError: worker processes are asked for.
@@ -200,7 +213,8 @@ class Batches:
             columns = tf.numpy_function(lambda i: self.triple(self.given[int(i[0])]), [index], types)
             return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(columns, self.signature, strict=True))
 
-        return order.map(load, num_parallel_calls=max(1, self.given.workers), deterministic=True)
+        ahead = order.map(load, num_parallel_calls=max(1, self.given.workers), deterministic=True)
+        return ahead.prefetch(self.given.max_queue_size)
 
     def iterated(self, *, endless: bool) -> tf.data.Dataset:
         """Reads the batches of what can only be iterated.
