@@ -155,12 +155,30 @@ def test_a_generator_says_how_much_of_it_is_read():
             build().fit(**{"x": generated(), **options})
     with pytest.raises(ValueError, match=r"at least one batch. Received: a generator of none"):
         build().fit(iter(()), steps_per_epoch=1)
-    with pytest.raises(tf.errors.OpError, match=r"let it go on for ever. Received: one that ended after 3"):
+    with (
+        pytest.raises(ValueError, match=r"at least one batch in each epoch.* Received: none in epoch 2"),
+        pytest.warns(UserWarning),
+    ):
         build().fit(generated(epochs=1), epochs=2, steps_per_epoch=3, verbose=0)
-    game = tfgen.GAN((8, 8, 1), latent_dim=2, width=2, critic_steps=2)
-    game.compile()
-    with pytest.raises(ValueError, match="data that can be read again"):
-        game.fit(iter([np.zeros((4, 8, 8, 1))]), steps_per_epoch=1)
+
+
+def test_weights_are_those_of_the_batches():
+    weights = np.linspace(0, 2, 10)
+
+    def weighted(last: Any = weights[8:]) -> Iterator[tuple[np.ndarray, ...]]:
+        for start, part in ((0, weights[:4]), (4, weights[4:8]), (8, last)):
+            yield X[start : start + 4], Y[start : start + 4], part
+
+    wanted = trained(X, Y, batch_size=4, shuffle=False, sample_weight=weights)
+    assert same(trained(weighted(), steps_per_epoch=3), wanted)
+    for late in (
+        weighted(last=[np.nan, 1]),
+        ((*batch[:2], *batch[2:][: number // 2]) for number, batch in enumerate(weighted())),
+    ):
+        with pytest.raises(
+            tf.errors.OpError, match=r"one finite number per row|Received: a batch with weights after one without"
+        ):
+            trained(late, steps_per_epoch=3)
 
 
 @pytest.mark.parametrize("given", [lambda: pairs().batch(4), Numbered, generated], ids=["dataset", "numbered", "generator"])

@@ -11,18 +11,23 @@ from typing import Any
 import keras
 
 from tfgen import checks
+from tfgen.callbacks import _states
+from tfgen.models.clock import Saver
 
 __all__ = ["Checkpoint"]
 
 _FILE = "checkpoint.keras"
+_CALLBACKS = "callbacks.npz"  # its place in the file
 
 
-class Checkpoint(keras.callbacks.Callback):
+class Checkpoint(Saver):
     """Saves the whole training state while `fit` runs, and restores it when the same `fit` is started again.
 
-    The state is one file: weights, every optimizer, averages, counters (which are the random state) and the position inside
-    the epoch. It is written aside and renamed, so a kill at any moment leaves the last whole one. Start the same program again
-    with the same data and the same `epochs`: training goes on, bit for bit. Ctrl-C saves once more before it stops.
+    The state is one file: weights, every optimizer, averages, counters (which are the random state), the position inside the
+    epoch, what the metrics have added up in it, and what the other callbacks count: numbers and arrays among their attributes
+    that training has changed, such as `wait`, `best` and `best_weights` of `EarlyStopping`. It is written aside and renamed, so a
+    kill at any moment leaves the last whole one. Start the same program again with the same data and the same `epochs`: training
+    goes on, bit for bit. Ctrl-C saves once more before it stops. `fit` runs this callback after the others, wherever it stands.
 
     Args:
       directory: where the file lives; made if missing.
@@ -51,19 +56,21 @@ class Checkpoint(keras.callbacks.Callback):
             raise ValueError(f"`every_steps` must be at least 1, or None. Received: every_steps={every_steps}")
         self.directory = checks.path(directory, "directory")
         self.every_steps = every_steps
+        self._saved: tuple[int, int] | None = None
+        self._fresh: dict[str, Any] = {}
 
     @property
     def path(self) -> Path:
         """The file that holds the state."""
         return self.directory / _FILE
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def restore(self) -> bool:
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
-            return
+            return False
         begun = int(self.model.epoch.numpy())
         variables = [*self.model.weights, *(v for optimizer in self.model.optimizers.values() for v in optimizer.variables)]
-        kept = [variable.numpy() for variable in variables]
+        kept, place = [variable.numpy() for variable in variables], self.model.place
         try:
             self._load()
             done = int(self.model.epoch.numpy()) - begun
@@ -75,8 +82,24 @@ class Checkpoint(keras.callbacks.Callback):
         except ValueError:
             for variable, value in zip(variables, kept, strict=True):
                 variable.assign(value)
+            self.model.place = place
             raise
         self.model._initial_epoch = done
+        return True
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._fresh, self._saved = _states.numbers_of(self.others), self._place()
+        if self.model._initial_epoch is None:  # there was nothing to restore
+            return
+        with zipfile.ZipFile(self.path) as archive:
+            if _CALLBACKS in archive.namelist():
+                _states.restore(self.others, archive.read(_CALLBACKS))
+        stopped = [other for other in self.others if isinstance(other, keras.callbacks.EarlyStopping) and other.stopped_epoch]
+        if any(other.wait >= other.patience for other in stopped):
+            print(
+                f"EarlyStopping ended this training after epoch {int(self.model.epoch.numpy())}: there is nothing left to do."
+            )
+            self.model._initial_epoch = self.params["epochs"]
 
     def _load(self) -> None:
         try:
@@ -89,11 +112,24 @@ class Checkpoint(keras.callbacks.Callback):
             ) from error
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.every_steps is not None and int(self.model.step.numpy()) % self.every_steps == 0:
+        if self._is_due():
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._save()
+
+    def on_error(self) -> None:
+        if self._is_due():
+            self._save()
+
+    def _place(self) -> tuple[int, int]:
+        return int(self.model.epoch.numpy()), int(self.model.batch.numpy())
+
+    def _is_due(self) -> bool:
+        epoch, batch = self._place()
+        if (epoch, batch) == self._saved:
+            return False
+        return batch == 0 or (self.every_steps is not None and int(self.model.step.numpy()) % self.every_steps == 0)
 
     def on_interrupt(self) -> None:
         """Saves once more; `fit` calls it on Ctrl-C."""
@@ -104,9 +140,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.model._initial_epoch = None
 
     def _save(self) -> None:
+        self._saved = self._place()
         aside = self.directory / f".{os.getpid()}-{_FILE}"
         try:
             self.model.save(aside)
+            with zipfile.ZipFile(aside, "a") as archive:
+                archive.writestr(_CALLBACKS, _states.collect(self.others, self._fresh))
             os.replace(aside, self.path)
         finally:
             aside.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from tfgen.data.folder import from_folder
 from tfgen.data.loading import arrays, class_names, load
 from tfgen.data.memory import from_arrays
 from tfgen.data.points import GaussianModes, grid, ring
-from tfgen.data.position import get_epoch, get_skip, resumable, set_position
+from tfgen.data.position import at_position, get_epoch, get_skip, resumable, set_position
 from tfgen.data.rates import get_sample_rate, with_sample_rate
 from tfgen.data.stacked import from_stacks, stack_indices
 
@@ -18,6 +18,7 @@ __all__ = [
     "FIXED_SHA256",
     "GaussianModes",
     "arrays",
+    "at_position",
     "binarize",
     "check_binary",
     "check_images",

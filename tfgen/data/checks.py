@@ -5,7 +5,7 @@ All are plain functions of arrays that return nothing. Models call them on the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tfgen import checks
 __all__ = ["check_binary", "check_images", "check_integer", "check_labels", "check_lengths"]
 
 _SLACK = 1e-5  # bfloat16 and resizing round a little past the ends of the range
+_BLOCK = 2**22  # numbers looked at together: what is computed of a large array never becomes as large as it
 
 
 def check_images(
@@ -71,12 +72,11 @@ def check_binary(images: np.ndarray | tf.Tensor, *, name: str = "x") -> None:
     """
     array = _as_array(images, name)
     _check_finite(array, name)
-    wrong = (array != 0) & (array != 1)
-    if wrong.any():
+    count, first = _search(array, lambda values: (values != 0) & (values != 1))
+    if count:
         raise ValueError(
             f"Expected `{name}` to hold only 0 and 1. Draw binary pixels with `tfgen.data.binarize(images, seeds)`, or "
-            f'load with `view="binarized"`. Received: {int(wrong.sum())} other values of {array.size}, '
-            f"the first {_first(array, wrong)}"
+            f'load with `view="binarized"`. Received: {count} other values of {array.size}, the first {first}'
         )
 
 
@@ -122,12 +122,11 @@ def check_labels(labels: np.ndarray | tf.Tensor, num_classes: int, *, name: str 
         raise TypeError(
             f'Expected `{name}` to be integers; cast them with `.astype("int64")`. Received: {name}.dtype={array.dtype}'
         )
-    wrong = (array < 0) | (array >= num_classes)
-    if wrong.any():
-        count = int(wrong.sum())
+    count, first = _search(array, lambda values: (values < 0) | (values >= num_classes))
+    if count:
         raise ValueError(
             f"Expected `{name}` in [0, {num_classes}), the classes being numbered from 0. "
-            f"Received: {count} label{'s' if count > 1 else ''} out of range, the first {name}{_first(array, wrong)}"
+            f"Received: {count} label{'s' if count > 1 else ''} out of range, the first {name}{first}"
         )
 
 
@@ -223,11 +222,11 @@ def _check_shape(array: np.ndarray, shape: tuple[int | None, ...], name: str) ->
 def _check_finite(array: np.ndarray, name: str) -> None:
     if array.dtype.kind != "f":
         return
-    wrong = ~np.isfinite(array)
-    if wrong.any():
+    count, first = _search(array, lambda values: ~np.isfinite(values))
+    if count:
         raise ValueError(
-            f"Expected `{name}` to hold finite numbers. Received: {int(wrong.sum())} NaN or infinite values of {array.size}, "
-            f"the first {name}{_first(array, wrong)}"
+            f"Expected `{name}` to hold finite numbers. Received: {count} NaN or infinite values of {array.size}, "
+            f"the first {name}{first}"
         )
 
 
@@ -244,7 +243,17 @@ def _check_range(array: np.ndarray, value_range: tuple[float, float], name: str)
     raise ValueError(f"Expected `{name}` in [{low:g}, {high:g}].{mend} Received: values from {least:g} to {greatest:g}")
 
 
-def _first(array: np.ndarray, wrong: np.ndarray) -> str:
-    """Writes the first wrong value as `[index]=value`."""
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), array.shape))
-    return f"[{', '.join(map(str, index))}]={array[index]:g}"
+def _search(array: np.ndarray, is_wrong: Callable[[np.ndarray], np.ndarray]) -> tuple[int, str]:
+    """Counts the wrong values, block by block, and writes the first of them as `[index]=value`."""
+    array = np.atleast_1d(array)
+    rows = max(1, _BLOCK // max(1, array[:1].size))
+    count, first = 0, ""
+    for start in range(0, len(array), rows):
+        wrong = is_wrong(array[start : start + rows])
+        found = int(np.count_nonzero(wrong))
+        if found and not count:
+            row, *rest = (int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+            index = (start + row, *rest)
+            first = f"[{', '.join(map(str, index))}]={array[index]:g}"
+        count += found
+    return count, first

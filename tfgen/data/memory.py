@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgen import checks
 from tfgen.data.binary import binarize
 from tfgen.data.checks import check_images, check_integer, check_labels, check_lengths
-from tfgen.data.position import take_position, with_cardinality
+from tfgen.data.position import ordered
 from tfgen.random import row_keys, row_seeds
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "check_options",
     "epoch_order",
     "from_arrays",
+    "gather",
+    "rows_of",
     "view_images",
 ]
 
@@ -79,7 +81,7 @@ def from_arrays(
     for all by `row_seeds(seed, n)[index]`, as a test set should be.
 
     Args:
-      images: (n, height, width, channels), uint8 in 0..255 or floats in [0, 1].
+      images: (n, height, width, channels), uint8 in 0..255 or floats in [0, 1]; read when a batch is made, not copied.
       labels: (n,) integers from 0, or None.
       batch_size: number of images in a batch; the last batch may be shorter.
       view: "8bit" (intensities) or "binarized" (0 and 1).
@@ -103,7 +105,7 @@ def from_arrays(
     images = np.asarray(images)
     check_images(images, shape=(None, None, None), value_range=None if images.dtype == np.uint8 else (0.0, 1.0), name="images")
     if images.dtype != np.uint8:
-        images = images.astype(np.float32)
+        images = images.astype(np.float32, copy=False)
     if labels is not None:
         check_lengths(images, labels)
         labels = np.asarray(labels)
@@ -178,9 +180,32 @@ def gather(images: np.ndarray, labels: np.ndarray | None) -> Callable[[tf.Tensor
       >>> read(tf.constant([2, 0]))[0][:, 0, 0, 0].numpy().tolist()
       [2, 0]
     """
-    with tf.device("CPU:0"):  # never copied to an accelerator whole
-        columns = [tf.constant(images)] + ([] if labels is None else [tf.constant(np.asarray(labels, np.int64))])
-    return lambda positions: tuple(tf.gather(column, positions) for column in columns)
+    return rows_of(images) if labels is None else rows_of(images, np.asarray(labels, np.int64))
+
+
+def rows_of(*columns: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """Makes the function that gathers rows of arrays; TensorFlow is handed these rows alone, never a copy of the arrays.
+
+    Args:
+      *columns: arrays with the rows first.
+
+    Returns:
+      read: maps positions (batch,) to as many tensors, of the arrays' own dtypes.
+
+    Example:
+      >>> read = rows_of(np.array([[1], [2], [3]], np.uint8), np.array([7, 8, 9]))
+      >>> [part.numpy().tolist() for part in read(tf.constant([2, 0]))]
+      [[[3], [1]], [9, 7]]
+    """
+
+    def take(positions: np.ndarray) -> list[np.ndarray]:
+        return [column[positions] for column in columns]
+
+    def read(positions: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        parts = tf.numpy_function(take, [positions], [tf.as_dtype(column.dtype) for column in columns])
+        return tuple(tf.ensure_shape(part, (None, *column.shape[1:])) for part, column in zip(parts, columns, strict=True))
+
+    return read
 
 
 def view_images(view: str, *, seed: int, total: int, fresh: bool) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -233,13 +258,12 @@ def batches(
       seed: keys the order.
 
     Returns:
-      dataset: of known cardinality; it follows `set_position` each time it is iterated.
+      dataset: of known cardinality, to be read from any epoch and batch on.
 
     Raises:
       ValueError: there is no example.
 
     Example:
-      >>> from tfgen.data import position
       >>> images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
       >>> show = view_images("8bit", seed=0, total=3, fresh=False)
       >>> data = batches(gather(images, None), np.arange(3), show, batch_size=2, shuffle=False, seed=0)
@@ -251,22 +275,11 @@ def batches(
         raise ValueError("Expected at least one example in the data set. Received: none; look at the bounds of the split")
     count = -(-n // batch_size)
 
-    def begin() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        epoch, skip = take_position()
-        order = epoch_order(seed, epoch, n) if shuffle else np.arange(n)
-        return np.int64(epoch), np.int64(skip), indices[order]  # type: ignore[return-value]
+    def order_of(epoch: np.ndarray) -> np.ndarray:
+        return indices[epoch_order(seed, int(epoch), n)] if shuffle else indices
 
-    def start(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        epoch, skip, order = tf.numpy_function(begin, [], [tf.int64, tf.int64, tf.int64])
-        return tf.ensure_shape(epoch, ()), tf.ensure_shape(skip, ()), tf.ensure_shape(order, (n,))
-
-    def steps(*position: tf.Tensor) -> tf.data.Dataset:
-        epoch, skip, order = position
-
-        def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return epoch, order[step * batch_size : (step + 1) * batch_size]
-
-        return tf.data.Dataset.range(tf.minimum(skip, count), count).map(rows)
+    def start(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return epoch, tf.ensure_shape(tf.numpy_function(order_of, [epoch], tf.int64), (n,))
 
     @tf.autograph.experimental.do_not_convert  # there is no branch to convert, and looking for one takes a second
     def load(epoch: tf.Tensor, index: tf.Tensor) -> Any:
@@ -274,6 +287,14 @@ def batches(
         images = view(images, index, epoch)
         return (images, *labels) if labels else images
 
-    begun: Any = tf.data.Dataset.range(1).map(start)
-    dataset = begun.flat_map(steps)
-    return with_cardinality(dataset, count).map(load).prefetch(tf.data.AUTOTUNE)
+    def rest_of(epoch: Any, skip: Any) -> tf.data.Dataset:
+        def steps(epoch: tf.Tensor, order: tf.Tensor) -> tf.data.Dataset:
+            def rows(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                return epoch, order[step * batch_size : (step + 1) * batch_size]
+
+            return tf.data.Dataset.range(tf.minimum(tf.cast(skip, tf.int64), count), count).map(rows)
+
+        begun: Any = tf.data.Dataset.from_tensors(tf.cast(epoch, tf.int64)).map(start)
+        return begun.flat_map(steps).map(load).prefetch(tf.data.AUTOTUNE)
+
+    return ordered(rest_of, count)

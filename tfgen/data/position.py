@@ -1,13 +1,15 @@
-"""Where training stands in its data: one process-wide cell that every tfgen data set reads each time it is iterated.
+"""Reading a data set from any epoch and batch on: the order of an epoch follows from it, and a stopped run goes on inside one.
 
-The cell holds the epoch, which fixes the order of a shuffled data set together with its seed, and a number of batches to skip,
-which lets a killed run go on inside an epoch. It holds plain Python integers, read through `tf.numpy_function`, and no
-`tf.Variable`: a variable born inside a distribution strategy's scope becomes a mirrored one, which tf.data cannot capture.
+Nothing here is remembered between two readings: who iterates says where to begin. `model.fit` does, for the data set that it reads
+and for no other; `at_position` does for a loop of your own.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,106 +17,220 @@ import tensorflow as tf
 
 from tfgen.data.checks import check_integer
 
-__all__ = ["get_epoch", "get_skip", "resumable", "set_position", "take_position"]
+__all__ = ["ResumableDataset", "at_position", "follow", "get_epoch", "get_skip", "hidden", "resumable", "set_position"]
 
-_lock = threading.Lock()
-_cell = {"epoch": 0, "skip": 0}
+Read = Callable[[Any, Any], tf.data.Dataset]
+
+# What keeps a data set readable from any place; `cache`, `snapshot` and the like freeze the order that they have seen.
+_ONE_TO_ONE = ("map", "prefetch", "with_options")
+_OTHERS = (
+    *("apply", "batch", "bucket_by_sequence_length", "concatenate", "enumerate", "filter", "flat_map", "group_by_window"),
+    *("ignore_errors", "interleave", "padded_batch", "ragged_batch", "rebatch", "rejection_resample", "scan", "shard"),
+    *("shuffle", "skip", "sparse_batch", "take", "take_while", "unbatch", "unique", "window"),
+)
 
 
-def set_position(epoch: int, skip_batches: int = 0) -> None:
-    """Sets the epoch that data sets follow, and how many batches the next iteration leaves out.
+class ResumableDataset(tf.data.Dataset):
+    """A data set that can be read from any epoch and batch on, and so can those that `map`, `batch`, `repeat` and their like make of it.
 
-    `model.fit` calls this at the start of each epoch. The skip is used once: the first data set iterated afterwards takes it.
+    Iterated by itself it begins with epoch 0.
 
     Args:
-      epoch: number of the epoch, at least 0; it holds until the next call.
-      skip_batches: number of batches that the next iteration skips, at least 0.
+      read: maps an epoch and a number of batches to leave out, integers or scalars int64, to the rest of that epoch.
+      plain: the same data set as TensorFlow knows it.
+
+    Example:
+      >>> import tensorflow as tf, tfgen
+      >>> data = tfgen.data.resumable(tf.data.Dataset.range(5)).map(lambda i: 2 * i)
+      >>> [int(i) for i in data.read_from(0, 3)], [int(i) for i in data]
+      ([6, 8], [0, 2, 4, 6, 8])
+    """
+
+    def __init__(self, read: Read, *, plain: tf.data.Dataset) -> None:
+        self._read, self._plain = read, plain
+        super().__init__(tf.data.experimental.to_variant(plain))
+
+    def _inputs(self) -> list[tf.data.Dataset]:
+        return [self._plain]
+
+    @property
+    def element_spec(self) -> Any:
+        return self._plain.element_spec
+
+    def read_from(self, epoch: Any, skip_batches: Any = 0) -> tf.data.Dataset:
+        """Reads the rest of an epoch.
+
+        Args:
+          epoch: its number, at least 0; an integer or a scalar int64.
+          skip_batches: elements of this data set to leave out, at least 0; an integer or a scalar int64.
+
+        Returns:
+          dataset: the elements that follow, of unknown cardinality.
+        """
+        return self._read(epoch, skip_batches)
+
+    def repeat(self, count: int | None = None, name: str | None = None) -> tf.data.Dataset:
+        """Reads epoch after epoch: the r-th repetition of epoch e is epoch `e * count + r`, and `e + r` where there is no end."""
+        plain = super().repeat(count, name)
+        rounds = -1 if count is None else int(count)
+        size = int(self.cardinality())
+
+        def read(epoch: Any, skip: Any) -> tf.data.Dataset:
+            epoch, skip = tf.cast(epoch, tf.int64), tf.cast(skip, tf.int64)
+            first, rest = (skip // size, skip % size) if size > 0 else (tf.zeros((), tf.int64), tf.zeros((), tf.int64))
+
+            def one(number: tf.Tensor) -> tf.data.Dataset:
+                return self.read_from(epoch * max(rounds, 1) + number, tf.where(number == first, rest, 0))
+
+            numbers = tf.data.Dataset.range(first, rounds if rounds >= 0 else tf.int64.max)
+            return numbers.flat_map(one) if size > 0 else numbers.flat_map(one).skip(skip)
+
+        return ResumableDataset(read, plain=plain)
+
+
+def _recorded(name: str) -> Callable[..., tf.data.Dataset]:
+    """Makes the method of `ResumableDataset` that does what TensorFlow's does, and can be done again from another place."""
+    transform = getattr(tf.data.Dataset, name)
+
+    @functools.wraps(transform)
+    def method(self: ResumableDataset, *arguments: Any, **keywords: Any) -> tf.data.Dataset:
+        plain = transform(self, *arguments, **keywords)
+        if isinstance(plain, ResumableDataset):
+            return plain
+
+        def read(epoch: Any, skip: Any) -> tf.data.Dataset:
+            def there(value: Any) -> Any:
+                return value.read_from(epoch) if isinstance(value, ResumableDataset) else value
+
+            given = [there(value) for value in arguments]
+            named = {key: there(value) for key, value in keywords.items()}
+            if name in _ONE_TO_ONE:
+                return transform(self.read_from(epoch, skip), *given, **named)
+            return transform(self.read_from(epoch), *given, **named).skip(tf.cast(skip, tf.int64))
+
+        return ResumableDataset(read, plain=plain)
+
+    return method
+
+
+for _name in (*_ONE_TO_ONE, *_OTHERS):
+    setattr(ResumableDataset, _name, _recorded(_name))
+
+
+def at_position(dataset: tf.data.Dataset, epoch: int, skip_batches: int = 0) -> tf.data.Dataset:
+    """Reads a data set from a place on: for a loop of your own, what `model.fit` does for its own.
+
+    Args:
+      dataset: of `tfgen.data`, whose order follows the epoch, or any other, of which batches are left out.
+      epoch: number of the epoch, at least 0.
+      skip_batches: number of its batches to leave out, at least 0.
+
+    Returns:
+      dataset: the rest of that epoch, the same each time it is iterated.
 
     Raises:
-      TypeError: an argument is not an integer.
-      ValueError: an argument is negative.
+      TypeError: `dataset` is not a `tf.data.Dataset`, or a number is no integer.
+      ValueError: a number is negative.
 
     Example:
-      >>> import tfgen
-      >>> tfgen.data.set_position(3)
-      >>> tfgen.data.get_epoch()
-      3
-      >>> tfgen.data.set_position(0)
+      >>> import numpy as np, tfgen
+      >>> data = tfgen.data.from_arrays(np.zeros((6, 2, 2, 1)), np.arange(6), batch_size=2)
+      >>> for epoch in range(2):
+      ...     for images, labels in tfgen.data.at_position(data, epoch):
+      ...         pass
+      >>> len(data), len(tfgen.data.at_position(data, 3, skip_batches=2))
+      (3, 1)
     """
+    data = _checked(dataset)
     epoch, skip_batches = check_integer(epoch, "epoch", least=0), check_integer(skip_batches, "skip_batches", least=0)
-    with _lock:
-        _cell.update(epoch=epoch, skip=skip_batches)
+    if not isinstance(data, ResumableDataset):
+        return data.skip(skip_batches)
+    size = int(data.cardinality())
+    rest = data.read_from(epoch, skip_batches).with_options(data.options())
+    left = size if size < 0 else max(size - skip_batches, 0)
+    return rest if size == tf.data.UNKNOWN_CARDINALITY else rest.apply(tf.data.experimental.assert_cardinality(left))
 
 
-def get_epoch() -> int:
-    """Tells the epoch that data sets follow.
+def resumable(dataset: tf.data.Dataset) -> ResumableDataset:
+    """Wraps a data set so that it, and what `map`, `batch` and their like make of it, can be read from any batch on.
 
-    Returns:
-      epoch: an integer, 0 in a new process.
+    A run killed inside an epoch goes on where it stood if the data set is deterministic: the same elements in the same order each
+    time that epoch is read. `model.fit` needs no wrapping, and data sets of `tfgen.data` skip without reading what they skip.
 
-    Example:
-      >>> import tfgen
-      >>> tfgen.data.set_position(0)
-      >>> tfgen.data.get_epoch()
-      0
-    """
-    return _cell["epoch"]
-
-
-def get_skip() -> int:
-    """Tells how many batches the next iteration will skip, without using it up.
+    Args:
+      dataset: any `tf.data.Dataset`; its elements are what counts as a batch.
 
     Returns:
-      skip_batches: an integer, 0 unless `set_position` asked for a skip that nothing has taken yet.
+      dataset: the same elements, types, options and cardinality.
+
+    Raises:
+      TypeError: `dataset` is not a `tf.data.Dataset`.
 
     Example:
-      >>> import tfgen
-      >>> tfgen.data.set_position(0, skip_batches=2)
-      >>> tfgen.data.get_skip(), tfgen.data.position.take_position(), tfgen.data.get_skip()
-      (2, (0, 2), 0)
+      >>> import tensorflow as tf, tfgen
+      >>> data = tfgen.data.resumable(tf.data.Dataset.range(5))
+      >>> [int(i) for i in tfgen.data.at_position(data, 0, skip_batches=3)], [int(i) for i in data], len(data)
+      ([3, 4], [0, 1, 2, 3, 4], 5)
     """
-    return _cell["skip"]
+    data = _checked(dataset)
+    if isinstance(data, ResumableDataset):
+        return data
+    made = ordered(lambda epoch, skip: data.skip(tf.cast(skip, tf.int64)), int(data.cardinality()))
+    return made.with_options(data.options())
 
 
-def take_position() -> tuple[int, int]:
-    """Reads the cell for one iteration, and uses up its skip.
+def _checked(dataset: Any) -> tf.data.Dataset:
+    if not isinstance(dataset, tf.data.Dataset):
+        raise TypeError(f"Expected a tf.data.Dataset. Received: dataset={dataset!r} of type {type(dataset).__name__}")
+    return dataset
+
+
+def ordered(read: Read, size: int) -> ResumableDataset:
+    """Makes a data set of the function that reads it from any place.
+
+    Args:
+      read: maps an epoch and a number of batches to leave out to the rest of that epoch.
+      size: number of batches of a whole epoch, or one of `tf.data`'s two signs.
 
     Returns:
-      epoch: an integer.
-      skip_batches: an integer; the next reader gets 0.
+      dataset: of that cardinality.
 
     Example:
-      >>> import tfgen
-      >>> tfgen.data.set_position(5, skip_batches=2)
-      >>> tfgen.data.position.take_position(), tfgen.data.position.take_position()
-      ((5, 2), (5, 0))
-      >>> tfgen.data.set_position(0)
+      >>> data = ordered(lambda epoch, skip: tf.data.Dataset.range(10 * epoch + skip, 10 * epoch + 3), 3)
+      >>> [int(i) for i in data], [int(i) for i in at_position(data, 2, 1)]
+      ([0, 1, 2], [21, 22])
     """
-    with _lock:
-        skip, _cell["skip"] = _cell["skip"], 0
-        return _cell["epoch"], skip
+    return ResumableDataset(read, plain=with_cardinality(follow(_take_told, read), size))
 
 
-def positions() -> tf.data.Dataset:
-    """Makes a data set of one element, read from the cell when an iteration starts.
+def follow(place: Callable[[], tuple[int, int]], read: Read) -> tf.data.Dataset:
+    """Makes a data set that asks where to begin each time it is iterated.
+
+    The answer is of plain Python integers, read through `tf.numpy_function`, and no `tf.Variable`: one born inside a distribution
+    strategy's scope becomes a mirrored one, which tf.data cannot capture.
+
+    Args:
+      place: tells the epoch and the number of batches to leave out.
+      read: maps the two, scalars int64, to the rest of that epoch.
 
     Returns:
-      dataset: one pair of scalars int64, the epoch and the number of batches to skip.
+      dataset: of unknown cardinality.
 
     Example:
-      >>> import tfgen
-      >>> tfgen.data.set_position(4)
-      >>> [int(epoch) for epoch, skip in tfgen.data.position.positions()]
-      [4]
-      >>> tfgen.data.set_position(0)
+      >>> begin = [4]
+      >>> data = follow(lambda: (0, begin[0]), lambda epoch, skip: tf.data.Dataset.range(skip, 6))
+      >>> [int(i) for i in data]
+      [4, 5]
+      >>> begin[0] = 5
+      >>> [int(i) for i in data]
+      [5]
     """
 
-    def read(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pair = tf.numpy_function(lambda: np.asarray(take_position(), np.int64), [], tf.int64)
-        pair = tf.ensure_shape(pair, (2,))
+    def ask(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pair = tf.ensure_shape(tf.numpy_function(lambda: np.asarray(place(), np.int64), [], tf.int64), (2,))
         return pair[0], pair[1]
 
-    return tf.data.Dataset.range(1).map(read)
+    return tf.data.Dataset.range(1).map(ask).flat_map(read)
 
 
 def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
@@ -126,7 +242,7 @@ def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
 
     Args:
       dataset: any data set, of unknown cardinality.
-      size: the number to declare, or `tf.data.INFINITE_CARDINALITY`.
+      size: the number to declare, `tf.data.INFINITE_CARDINALITY`, or `tf.data.UNKNOWN_CARDINALITY` for none.
 
     Returns:
       dataset: the same elements, at most `size` of them, with a known cardinality.
@@ -138,6 +254,8 @@ def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
       >>> int(known.cardinality()), [int(i) for i in known]
       (5, [0, 1, 2])
     """
+    if size == tf.data.UNKNOWN_CARDINALITY:
+        return dataset
     never = tf.data.Dataset.range(1).flat_map(lambda _: dataset).repeat()
     always_first = tf.data.Dataset.from_tensors(tf.constant(0, tf.int64)).repeat()
     endless = tf.data.Dataset.choose_from_datasets([dataset, never], always_first, stop_on_empty_dataset=True)
@@ -146,33 +264,101 @@ def with_cardinality(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
     return tf.data.Dataset.zip(tf.data.Dataset.range(size), endless).map(lambda _, element: element)
 
 
-def resumable(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Wraps a data set so that an iteration leaves out the batches that `set_position` asks for.
-
-    A run killed inside an epoch goes on where it stood if the data set is deterministic: the same elements in the same order
-    each time that epoch is read. Data sets of `tfgen.data` skip by themselves, without reading what they skip; wrapping them
-    again is harmless, since one reader alone takes the skip.
+def hidden(dataset: tf.data.Dataset) -> bool:
+    """Tells whether a data set is made of one whose order follows the epoch, in a way that keeps the epoch from it.
 
     Args:
-      dataset: any `tf.data.Dataset`; its elements are what counts as a batch.
+      dataset: any `tf.data.Dataset`.
 
     Returns:
-      dataset: the same elements, types, options and cardinality; an iteration that skips ends earlier.
-
-    Raises:
-      TypeError: `dataset` is not a `tf.data.Dataset`.
+      answer: True where `zip`, `cache` or the like stands between.
 
     Example:
-      >>> import tensorflow as tf, tfgen
-      >>> data = tfgen.data.resumable(tf.data.Dataset.range(5))
-      >>> tfgen.data.set_position(0, skip_batches=3)
-      >>> [int(i) for i in data], [int(i) for i in data], len(data)
-      ([3, 4], [0, 1, 2, 3, 4], 5)
+      >>> data = resumable(tf.data.Dataset.range(2))
+      >>> hidden(data.batch(2)), hidden(tf.data.Dataset.zip(data, data))
+      (False, True)
     """
-    if not isinstance(dataset, tf.data.Dataset):
-        raise TypeError(f"Expected a tf.data.Dataset. Received: dataset={dataset!r} of type {type(dataset).__name__}")
-    size: Any = dataset.cardinality().numpy()
-    wrapped = positions().flat_map(lambda *position: dataset.skip(position[1]))
-    if size != tf.data.UNKNOWN_CARDINALITY:
-        wrapped = with_cardinality(wrapped, int(size))
-    return wrapped.with_options(dataset.options())
+
+    def behind(data: tf.data.Dataset) -> Iterator[tf.data.Dataset]:
+        yield data
+        for part in data._inputs():
+            yield from behind(part)
+
+    return not isinstance(dataset, ResumableDataset) and any(isinstance(part, ResumableDataset) for part in behind(dataset))
+
+
+# ---- the old way: one place for every data set of a process that nobody else has told where to begin ----
+
+_lock = threading.Lock()
+_told = {"epoch": 0, "skip": 0}
+
+
+def _take_told() -> tuple[int, int]:
+    with _lock:
+        skip, _told["skip"] = _told["skip"], 0
+        return _told["epoch"], skip
+
+
+def _warn(name: str) -> None:
+    message = f"`tfgen.data.{name}` is of the whole process; read a data set by `tfgen.data.at_position(dataset, epoch, skip_batches)`"
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+def set_position(epoch: int, skip_batches: int = 0) -> None:
+    """Deprecated: sets where the next iteration begins that is told nothing else; use `at_position`.
+
+    `model.fit`, `evaluate` and `predict` neither read nor change it.
+
+    Args:
+      epoch: number of the epoch, at least 0; it holds until the next call.
+      skip_batches: number of batches that the next iteration skips, at least 0.
+
+    Raises:
+      TypeError: an argument is not an integer.
+      ValueError: an argument is negative.
+
+    Example:
+      >>> import tfgen, warnings
+      >>> with warnings.catch_warnings(action="ignore"):
+      ...     tfgen.data.set_position(3)
+      ...     found = tfgen.data.get_epoch()
+      ...     tfgen.data.set_position(0)
+      >>> found
+      3
+    """
+    _warn("set_position")
+    epoch, skip_batches = check_integer(epoch, "epoch", least=0), check_integer(skip_batches, "skip_batches", least=0)
+    with _lock:
+        _told.update(epoch=epoch, skip=skip_batches)
+
+
+def get_epoch() -> int:
+    """Deprecated: tells the epoch that `set_position` has set.
+
+    Returns:
+      epoch: an integer, 0 in a new process.
+
+    Example:
+      >>> import tfgen, warnings
+      >>> with warnings.catch_warnings(action="ignore"):
+      ...     tfgen.data.get_epoch()
+      0
+    """
+    _warn("get_epoch")
+    return _told["epoch"]
+
+
+def get_skip() -> int:
+    """Deprecated: tells how many batches the next iteration will skip by `set_position`, without using it up.
+
+    Returns:
+      skip_batches: an integer, 0 unless a skip was asked for that nothing has taken yet.
+
+    Example:
+      >>> import tfgen, warnings
+      >>> with warnings.catch_warnings(action="ignore"):
+      ...     tfgen.data.get_skip()
+      0
+    """
+    _warn("get_skip")
+    return _told["skip"]

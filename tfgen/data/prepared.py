@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data.position import positions, with_cardinality
+from tfgen.data.position import ordered
 from tfgen.data.sources import cache_folder
 from tfgen.random import row_keys
 
@@ -197,7 +197,7 @@ def stream(
       seed: keys the order.
 
     Returns:
-      dataset: of known cardinality; it follows `set_position` each time it is iterated.
+      dataset: of known cardinality, to be read from any epoch and batch on.
 
     Example:
       >>> images = tf.data.Dataset.from_tensor_slices((np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1),))
@@ -208,8 +208,7 @@ def stream(
     """
     numbered = dataset.enumerate(first)
 
-    def epoch_of(*position: tf.Tensor) -> tf.data.Dataset:
-        epoch, skip = position
+    def rest_of(epoch: Any, skip: Any) -> tf.data.Dataset:
         key = row_keys(seed, epoch)
 
         def mix(block: tf.Tensor, rows: Any) -> Any:
@@ -222,13 +221,13 @@ def stream(
 
         if shuffle:
             start = tf.math.floormod(key, min(buffer, count))
-            ordered = numbered.skip(start).concatenate(numbered.take(start)).batch(buffer)
-            ordered = ordered.enumerate().map(lambda block, rows: mix(block, rows)).rebatch(batch_size)
+            mixed = numbered.skip(start).concatenate(numbered.take(start)).batch(buffer)
+            mixed = mixed.enumerate().map(lambda block, rows: mix(block, rows)).rebatch(batch_size)
         else:
-            ordered = numbered.batch(batch_size)
-        return ordered.skip(skip).map(load)
+            mixed = numbered.batch(batch_size)
+        return mixed.skip(tf.cast(skip, tf.int64)).map(load).prefetch(tf.data.AUTOTUNE)
 
-    return with_cardinality(positions().flat_map(epoch_of), -(-count // batch_size)).prefetch(tf.data.AUTOTUNE)
+    return ordered(rest_of, -(-count // batch_size))
 
 
 def _feature(builder: Any, name: str) -> Any:

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.models.place import PLACE, load_place, save_place
+
 __all__ = [
     "RANDOM_STATE",
     "StoredMixin",
@@ -148,7 +150,10 @@ class StoredMixin:
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)  # type: ignore[misc]
         save_random_states(self, store)
+        save_place(self, store)
 
     def load_own_variables(self, store: Any) -> None:
         load_random_states(self, store)
-        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith(RANDOM_STATE)})
+        load_place(self, store)
+        others = (RANDOM_STATE, PLACE)
+        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith(others)})

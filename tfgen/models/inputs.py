@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from tfgen import data
 from tfgen.data.memory import batches
+from tfgen.models.sources import Source, check_weights, of_dataset
 
-__all__ = ["Batches", "EpochHooks", "check_elements", "check_rate", "check_weights", "read", "refuse_beside", "refuse_one_pass"]
+__all__ = ["Batches", "as_source", "check_elements", "check_rate", "refuse_beside", "refuse_one_pass", "with_hooks"]
 
 _NOT_BATCHES = (Mapping, tuple, set, str, bytes, tf.distribute.DistributedDataset)
 
@@ -53,28 +54,6 @@ def refuse_one_pass(given: Any, argument: str, steps: int | None) -> None:
             f"A generator can be read once: say by `{argument}=...` how much of it is read each time, or pass a `PyDataset` or a "
             f"`tf.data.Dataset`, which begin anew. Received: {argument}=None"
         )
-
-
-def check_weights(model: Any, triple: tuple[Any, Any, Any]) -> None:
-    """Refuses sample weights where a model has no per-example loss to weigh.
-
-    Args:
-      model: the model.
-      triple: x, y and sample weights.
-
-    Raises:
-      ValueError: weights are given and the model cannot use them, or they are not one finite number per row.
-    """
-    weights = triple[2]
-    if weights is None:
-        return
-    if not model.accepts_sample_weight:
-        raise ValueError(
-            f"{type(model).__name__} plays a game between networks and has no per-example loss to weigh. Received: sample_weight"
-        )
-    array = np.asarray(weights)
-    if array.shape != (len(triple[0]),) or not np.isfinite(array.astype(np.float64)).all():
-        raise ValueError(f"Expected `sample_weight` to be one finite number per row. Received: shape {array.shape}")
 
 
 # ---- data sets ----
@@ -145,7 +124,7 @@ def _check_form(element: Any) -> None:
 
 
 class Batches:
-    """Reads batches from Python: each is checked, and comes as a triple (x, y, weights).
+    """Reads batches from Python: each is checked, and comes as arrays of known shape and number format.
 
     Args:
       model: whose data it is.
@@ -158,20 +137,37 @@ class Batches:
         target = model.target if labelled else None
         self.takes_y = target is not None
         y = tf.TensorSpec((None,), tf.int64) if target is None else target.spec()
-        self.signature = (
+        self.signature: tuple[tf.TensorSpec, ...] = (
             tf.TensorSpec((None, *model.event_shape), tf.float32),
             tf.TensorSpec((None, *y.shape[1:]), y.dtype),
             tf.TensorSpec((None,), tf.float32),
         )
 
-    def triple(self, batch: Any) -> tuple[np.ndarray, ...]:
-        """Checks a batch and completes it.
+    def look(self, batch: Any) -> tuple[np.ndarray, ...]:
+        """Checks the first batch, which says whether there are weights.
 
         Args:
           batch: x, (x,), (x, y) or (x, y, weights).
 
         Returns:
-          triple: x, y, weights; zeros and ones where there is no y and no weight.
+          arrays: as `read` gives them.
+
+        Raises:
+          TypeError: as `read`.
+          ValueError: as `read`.
+        """
+        is_weighted = isinstance(batch, (tuple, list)) and len(batch) == 3 and batch[2] is not None
+        self.signature = self.signature[: 3 if is_weighted else 2 if self.takes_y else 1]
+        return self.read(batch)
+
+    def read(self, batch: Any) -> tuple[np.ndarray, ...]:
+        """Checks a batch.
+
+        Args:
+          batch: x, (x,), (x, y) or (x, y, weights).
+
+        Returns:
+          arrays: x, then y where the model takes it, then weights where the first batch has some.
 
         Raises:
           TypeError: its values are not numbers, or labels not integers.
@@ -185,9 +181,11 @@ class Batches:
         check_weights(self.model, (x, y, weights))
         if self.takes_y:
             data.check_lengths(x, y)
+        if weights is not None and len(self.signature) < 3:
+            raise ValueError("Expected weights in each batch, or in none. Received: a batch with weights after one without")
         rows: Any = np.shape(x)[:1]  # type: ignore[arg-type]
         whole = (x, y if self.takes_y else np.zeros(rows), np.ones(rows) if weights is None else weights)
-        return tuple(np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in zip(whole, self.signature, strict=True))
+        return tuple(np.asarray(part, spec.dtype.as_numpy_dtype) for part, spec in zip(whole, self.signature, strict=False))
 
     def numbered(self, *, order: tf.data.Dataset) -> tf.data.Dataset:
         """Reads the batches of a `PyDataset` by number.
@@ -196,7 +194,7 @@ class Batches:
           order: the numbers, each of shape (1,).
 
         Returns:
-          dataset: of triples, in that order, read by as many threads as it has workers, `max_queue_size` batches ahead.
+          dataset: of batches, in that order, read by as many threads as it has workers, `max_queue_size` batches ahead.
 
         Raises:
           ValueError: worker processes are asked for.
@@ -210,76 +208,71 @@ class Batches:
         @tf.autograph.experimental.do_not_convert  # there is nothing to convert
         def load(index: tf.Tensor) -> tuple[tf.Tensor, ...]:
             types = [spec.dtype for spec in self.signature]
-            columns = tf.numpy_function(lambda i: self.triple(self.given[int(i[0])]), [index], types)
+            columns = tf.numpy_function(lambda i: self.read(self.given[int(i[0])]), [index], types)
             return tuple(tf.ensure_shape(part, spec.shape) for part, spec in zip(columns, self.signature, strict=True))
 
         ahead = order.map(load, num_parallel_calls=max(1, self.given.workers), deterministic=True)
         return ahead.prefetch(self.given.max_queue_size)
 
-    def iterated(self, *, endless: bool) -> tf.data.Dataset:
+    def iterated(self) -> tf.data.Dataset:
         """Reads the batches of what can only be iterated.
 
-        Args:
-          endless: whether its end is an error, as that of a generator in `fit` is: an epoch would have no step.
-
         Returns:
-          dataset: of triples.
+          dataset: of batches.
         """
-        count = 0
-
-        def rows() -> Iterator[tuple[np.ndarray, ...]]:
-            nonlocal count
-            for batch in self.given:
-                count += 1
-                yield self.triple(batch)
-            if endless:
-                raise ValueError(
-                    "Expected a generator of as many batches as all epochs have steps; let it go on for ever. Received: one that "
-                    f"ended after {count}"
-                )
-
-        dataset = tf.data.Dataset.from_generator(rows, output_signature=self.signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)) if endless else dataset
+        return tf.data.Dataset.from_generator(lambda: map(self.read, self.given), output_signature=self.signature)
 
 
-class EpochHooks(keras.callbacks.Callback):
-    """Tells a `PyDataset` when an epoch begins and ends.
+class _EpochHooks(keras.callbacks.Callback):
+    """Tells a `PyDataset` when an epoch begins and ends."""
 
-    Args:
-      given: what `fit` was given; anything else is told nothing.
-    """
-
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: keras.utils.PyDataset) -> None:
         super().__init__()
-        self.given = given if isinstance(given, keras.utils.PyDataset) else keras.utils.PyDataset()
+        self._given = given
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.given.on_epoch_begin()
+        self._given.on_epoch_begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.given.on_epoch_end()
+        self._given.on_epoch_end()
 
 
-def read(model: Any, given: Any, *, shuffle: bool = False, training: bool = False, labelled: bool = True) -> tf.data.Dataset:
-    """Makes a data set of checked triples of what comes in batches but is no `tf.data.Dataset`.
+def with_hooks(given: Any, callbacks: Iterable[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
+    """Adds to the callbacks of a `fit` the one that tells its data of epochs.
+
+    Args:
+      given: what `fit` was given as `x`; only a `PyDataset` hears of them.
+      callbacks: those of the user, and perhaps of an earlier `fit`.
+
+    Returns:
+      callbacks: this data's first.
+    """
+    others = [callback for callback in callbacks if not isinstance(callback, _EpochHooks)]
+    return [_EpochHooks(given), *others] if isinstance(given, keras.utils.PyDataset) else others
+
+
+def as_source(model: Any, given: Any, *, shuffle: bool = False, labelled: bool = True) -> Source:
+    """Makes a source of whatever comes in batches.
 
     Args:
       model: whose data it is.
-      given: what a caller passes as `x`.
+      given: what a caller passes as `x`, or as validation data.
       shuffle: whether the batches of a `PyDataset` come in an order of (seed, epoch).
-      training: whether it is for `fit`: epochs follow one another, and a resumed one leaves out what it has seen.
       labelled: whether a model that takes `y` needs it here.
 
     Returns:
-      dataset: of known length where `given` knows its own.
+      source: batches of known shape; of what Python reads each is checked.
 
     Raises:
       TypeError: it is neither an array nor anything that comes in batches.
-      ValueError: there is no batch, or the first one is none that the model can be given.
+      ValueError: its elements are no batches, there is none, or the first is none that the model can be given.
     """
-    source = Batches(model, given=given, labelled=labelled)
+    if isinstance(given, tf.data.Dataset):
+        check_elements(model, given)
+        return of_dataset(model, _shaped(model, given), labelled=labelled)
+    reader = Batches(model, given=given, labelled=labelled)
     if isinstance(given, keras.utils.PyDataset):
-        return source.numbered(order=_order(model, source, shuffle, training))
+        return _of_numbered(reader, shuffle=shuffle)
     if isinstance(given, _NOT_BATCHES) or not isinstance(given, Iterable):
         raise TypeError(
             "Expected `x` to be an array, a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of batches, and labels beside "
@@ -288,31 +281,42 @@ def read(model: Any, given: Any, *, shuffle: bool = False, training: bool = Fals
     batch = next(iter(given), None)
     if batch is None:
         raise ValueError("Expected at least one batch. Received: a generator of none")
-    source.triple(batch)  # told before training starts
-    one_pass = isinstance(given, Iterator)
-    if one_pass and (model.distribute_strategy.num_replicas_in_sync > 1 or (training and model.batches_per_step > 1)):
-        raise ValueError(
-            "Several replicas, or several batches a step, need data that can be read again: a `PyDataset` or a `tf.data.Dataset`. "
-            f"Received: {type(given).__name__}"
-        )
-    if one_pass:
-        source.given = itertools.chain([batch], given)
-    return source.iterated(endless=training and one_pass)
+    reader.look(batch)  # told before training starts
+    if isinstance(given, Iterator):
+        reader.given = itertools.chain([batch], given)
+    return of_dataset(model, reader.iterated(), labelled=labelled)
 
 
-def _order(model: Any, source: Batches, shuffle: bool, training: bool) -> tf.data.Dataset:
-    """Numbers the batches of a `PyDataset` in the order in which they are read, after a look at the first."""
+def _shaped(model: Any, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Says the shapes that what Python has computed does not know."""
+    spec: Any = dataset.element_spec
+    specs = spec if isinstance(spec, tuple) else (spec,)
+    beside = () if model.target is None else model.target.spec().shape[1:]
+    shapes = [(None, *model.event_shape), (None, *beside) if model.target is not None else None, (None,)]
+    known = [None if part.shape.rank is not None else shape for part, shape in zip(specs, shapes, strict=False)]
+    if not any(known):
+        return dataset
+
+    @tf.autograph.experimental.do_not_convert
+    def shaped(*parts: tf.Tensor) -> Any:
+        given = [part if shape is None else tf.ensure_shape(part, shape) for part, shape in zip(parts, known, strict=True)]
+        return tuple(given) if isinstance(spec, tuple) else given[0]
+
+    return dataset.map(shaped)
+
+
+def _of_numbered(reader: Batches, *, shuffle: bool) -> Source:
+    """Reads a `PyDataset` in its order, after a look at its first batch."""
     try:
-        count = source.given.num_batches
+        count = reader.given.num_batches
     except NotImplementedError:
         count = None  # endless, as Keras takes it
     if count == 0:
         raise ValueError("Expected at least one batch. Received: a PyDataset of none")
-    source.triple(source.given[0])
+    first = reader.look(reader.given[0])
     if count is None:
-        endless = tf.data.Dataset.counter().batch(1)
-        return data.resumable(endless) if training else endless
-    if not training:
-        return tf.data.Dataset.range(count).batch(1)
-    numbers = np.arange(count, dtype=np.int64)
-    return batches(lambda i: (i,), numbers, lambda i, *_: i, batch_size=1, shuffle=shuffle, seed=model.seed)
+        order: tf.data.Dataset = data.resumable(tf.data.Dataset.counter().batch(1))
+    else:
+        numbers, options = np.arange(count, dtype=np.int64), {"shuffle": shuffle, "seed": reader.model.seed}
+        order = batches(lambda i: (i,), numbers, lambda i, *_: i, batch_size=1, **options)
+    return of_dataset(reader.model, reader.numbered(order=order), labelled=reader.labelled, first=first)

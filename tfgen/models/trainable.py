@@ -18,6 +18,7 @@ from tfgen.models.batch import Batch
 from tfgen.models.conditions import Condition
 from tfgen.models.hooks import hook
 from tfgen.models.optimizers import gradient_norms
+from tfgen.models.place import Place
 from tfgen.models.players import Player
 from tfgen.models.training import TrainingMixin
 
@@ -84,6 +85,7 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
             0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
         self._trackers: dict[str, keras.metrics.Mean] = {}
+        self.place: Place | None = None  # what `batch` counts in
         self.functions: dict[str, Any] = {}  # graphs of operations, by key
 
     # ---- construction ----
@@ -170,6 +172,8 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
         keras.Model.compile(self, optimizer=None, loss=None, auto_scale_loss=False, **keywords)
         self._compile_arguments = dict(keywords)
         self.functions.clear()
+        self.batch.assign(0)  # another training, which begins at the beginning of its data
+        self.place = None
         compiling.install(self, made)
 
     def get_compile_config(self) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfgen.models import inputs, pipeline
-from tfgen.models.clock import Clock
+from tfgen.models.clock import in_order
 
 __all__ = ["TrainingMixin"]
 
@@ -32,7 +33,9 @@ class TrainingMixin:
         Arrays are shuffled by (model's seed, model's epoch); so are data sets of `tfgen.data`. A data set of your own must be
         deterministic for a resumed run to be exact. The batches of a `PyDataset` or a generator are checked one by one, the first before
         training starts. An epoch with `steps_per_epoch` reads the first batches of a finite data
-        set, and goes on where the last epoch stopped in an endless one. With several replicas a short last batch is dropped.
+        set, and goes on where the last epoch stopped in one that is endless or of unknown length. With several replicas a short
+        last batch is dropped. A `fit` that was stopped inside an epoch goes on there when it is given the same data again, and
+        says so; other data, or a `compile` in between, begins at the beginning.
 
         Args:
           x: (n, *event_shape) array, or batches of that, with or without labels: a `tf.data.Dataset`, a `keras.utils.PyDataset`, whose
@@ -51,23 +54,21 @@ class TrainingMixin:
         """
         self._assert_compiled("fit")
         plan = pipeline.plan_fit(self, (x, y, keywords.pop("sample_weight", None)), batch_size, keywords)
-        callbacks = keywords.pop("callbacks", None) or []
-        first = [Clock(plan.cumulative_steps), inputs.EpochHooks(x)]
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            for callback in first:
-                callback.set_model(self)
-            callbacks.callbacks[:0] = first
+        given = keywords.pop("callbacks", None)
+        is_list = isinstance(given, keras.callbacks.CallbackList)
+        own = given.callbacks if is_list else keras.tree.flatten(given or [])
+        clock, callbacks = in_order(plan, inputs.with_hooks(x, own))
+        is_unknown = plan.fingerprint is not None and plan.steps is None
+        if is_list:
+            given.callbacks[:] = callbacks
+            given.set_model(self)
+        elif is_unknown:  # made here, as Keras would show what is declared as the number of steps
+            shown = {"verbose": verbose, "epochs": epochs, "steps": None}
+            given = keras.callbacks.CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, **shown)
         else:
-            callbacks = [*first, *(callbacks if isinstance(callbacks, Sequence) else [callbacks])]
-        with warnings.catch_warnings():
-            # an epoch that resumes in its middle ends before its declared number of batches, as it should
-            warnings.filterwarnings("ignore", message="Your input ran out of data")
-            try:
-                return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=callbacks, **plan.keywords)
-            except KeyboardInterrupt:
-                for callback in callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks:
-                    getattr(callback, "on_interrupt", lambda: None)()
-                raise
+            given = callbacks
+        with clock.watching(callbacks), _end_of_data(is_expected=is_unknown):
+            return keras.Model.fit(self, plan.dataset, epochs=epochs, verbose=verbose, callbacks=given, **plan.keywords)
 
     def evaluate(
         self,
@@ -99,7 +100,7 @@ class TrainingMixin:
         """
         self._assert_compiled("evaluate")
         if "_use_cached_eval_dataset" not in keywords:  # `fit` has prepared its validation data already
-            x = pipeline.evaluation_dataset(self, (x, y, sample_weight), batch_size)
+            x = pipeline.evaluation_dataset(self, (x, y, sample_weight), batch_size, {"steps": keywords.get("steps")})
             y = batch_size = sample_weight = None
         return keras.Model.evaluate(self, x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **keywords)
 
@@ -120,11 +121,16 @@ class TrainingMixin:
           ValueError: data of a wrong shape or range, NaN, or no data.
         """
         told = self.condition is not None and self.condition.read_from_y
-        dataset = pipeline.evaluation_dataset(self, (x, y if told else None, None), batch_size, labelled=told)
+        counts: list[int] = []  # of rows that are no padding
+        limit = {"steps": keywords.get("steps")}
+        dataset = pipeline.evaluation_dataset(
+            self, (x, y if told else None, None), batch_size, limit, labelled=told, counts=counts
+        )
         outputs = keras.Model.predict(self, dataset, verbose=verbose, **keywords)
-        if self.distribute_strategy.num_replicas_in_sync == 1:
+        if not counts:
             return outputs
-        kept = np.concatenate([np.asarray(batch[2]) for batch in dataset]).astype(bool)
+        rows = -(-max(counts) // self.distribute_strategy.num_replicas_in_sync) * self.distribute_strategy.num_replicas_in_sync
+        kept = np.concatenate([np.arange(rows) < count for count in counts])
         return keras.tree.map_structure(lambda values: values[kept[: len(values)]], outputs)
 
     def _assert_compiled(self, method: str) -> None:
@@ -132,3 +138,14 @@ class TrainingMixin:
             raise ValueError(
                 f"Call `model.compile()` before `model.{method}(...)`; without arguments it uses the paper's optimizers."
             )
+
+
+@contextlib.contextmanager
+def _end_of_data(*, is_expected: bool) -> Iterator[None]:
+    """Silences Keras's warning that data has ended where this is how an epoch ends: in data of unknown length, read whole."""
+    if not is_expected:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield
