@@ -1,4 +1,4 @@
-"""What all tests share: quiet logs, two logical devices, and data sets that start at epoch 0."""
+"""What all tests share: quiet logs and two logical devices."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import pytest
-
-import tfgen.data
 from tfgen.testing import two_devices
 
 two_devices()  # before any operation runs: TensorFlow fixes its devices at the first one
@@ -20,9 +17,3 @@ pytest_plugins = ("tests.ledger", "tests.groups", "tests.rota")  # what runs tog
 # was imported, every few hundred objects takes some per cent of the time.
 gc.freeze()
 gc.set_threshold(20_000, 10, 10)
-
-
-@pytest.fixture(autouse=True)
-def start_of_training() -> None:
-    """Sets the process-wide position in the data back, which a test before may have moved."""
-    tfgen.data.set_position(0)

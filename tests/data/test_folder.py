@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgen.data import class_names, folder, from_folder, prepared, set_position
-
-
-@pytest.fixture(autouse=True)
-def at_the_start():
-    set_position(0)
-    yield
-    set_position(0)
+from tfgen.data import at_position, class_names, folder, from_folder, prepared
 
 
 @pytest.fixture
@@ -60,8 +53,7 @@ def test_a_large_folder_reads_what_a_small_one_reads(zoo, monkeypatch):
         results = []
         for limit in (2**30, 0):
             monkeypatch.setattr(prepared, "MEMORY_LIMIT", limit)
-            set_position(epoch, skip_batches=skip)
-            results.append(list(from_folder(zoo, **options).as_numpy_iterator()))
+            results.append(list(at_position(from_folder(zoo, **options), epoch, skip).as_numpy_iterator()))
         assert len(results[0]) == len(results[1]) == 2 - skip
         for (images, labels), (others, classes) in zip(*results, strict=True):
             np.testing.assert_array_equal(images, others)

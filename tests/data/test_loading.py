@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tfgen.data import arrays, binarize, class_names, fixed_binarized, from_arrays, load, prepared, set_position
+from tfgen.data import arrays, at_position, binarize, class_names, fixed_binarized, from_arrays, load, prepared
 from tfgen.random import row_keys, row_seeds
 
 SMALL = "fashion_mnist_small"
@@ -48,13 +48,6 @@ class Words(tfds.core.GeneratorBasedBuilder):
         yield from ()
 
 
-@pytest.fixture(autouse=True)
-def at_the_start():
-    set_position(0)
-    yield
-    set_position(0)
-
-
 @pytest.fixture(scope="module")
 def own_sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tfds")
@@ -71,8 +64,7 @@ def home(own_sets, tmp_path, monkeypatch):
 
 
 def whole(dataset, epoch=0, skip=0):
-    set_position(epoch, skip_batches=skip)
-    parts = list(dataset.as_numpy_iterator())
+    parts = list(at_position(dataset, epoch, skip).as_numpy_iterator())
     if isinstance(parts[0], tuple):
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
     return np.concatenate(parts)

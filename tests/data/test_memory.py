@@ -12,18 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.data import from_arrays, load, set_position
+from tfgen.data import at_position, from_arrays, load
 from tfgen.data.memory import epoch_order
 from tfgen.random import row_keys, row_seeds, uniform
 
 N = 23
-
-
-@pytest.fixture(autouse=True)
-def at_the_start():
-    set_position(0)
-    yield
-    set_position(0)
 
 
 def numbered(n=N):
@@ -32,8 +25,7 @@ def numbered(n=N):
 
 def read(dataset, epoch=0, skip=0):
     """The labels of each batch, which are the examples' numbers."""
-    set_position(epoch, skip_batches=skip)
-    return [labels.tolist() for _, labels in dataset.as_numpy_iterator()]
+    return [labels.tolist() for _, labels in at_position(dataset, epoch, skip).as_numpy_iterator()]
 
 
 def flat(batches):
@@ -45,9 +37,8 @@ def test_every_example_comes_once_an_epoch_with_its_label():
     assert dataset.element_spec[0].shape.as_list() == [None, 1, 1, 1]
     assert dataset.element_spec[0].dtype == tf.float32 and dataset.element_spec[1].dtype == tf.int64
     for epoch in range(4):
-        set_position(epoch)
         seen = []
-        for images, labels in dataset.as_numpy_iterator():
+        for images, labels in at_position(dataset, epoch).as_numpy_iterator():
             np.testing.assert_array_equal(np.round(images.ravel() * 255), labels)
             seen += labels.tolist()
         assert sorted(seen) == list(range(N))
@@ -102,16 +93,14 @@ def grey(n=6, level=0.5):
 
 
 def draw(dataset, epoch=0):
-    set_position(epoch)
-    return np.concatenate(list(dataset.as_numpy_iterator()))
+    return np.concatenate(list(at_position(dataset, epoch).as_numpy_iterator()))
 
 
 def test_a_shuffled_binary_view_is_drawn_anew_each_epoch():
     images = np.random.default_rng(0).random((N, 4, 4, 1)).astype(np.float32)
     dataset = from_arrays(images, np.arange(N), batch_size=4, view="binarized", seed=3)
     for epoch in (0, 1):
-        set_position(epoch)
-        for batch, labels in dataset.as_numpy_iterator():
+        for batch, labels in at_position(dataset, epoch).as_numpy_iterator():
             seeds = row_keys(3, epoch, labels)
             u = np.array(uniform(seeds, (4, 4, 1)))
             np.testing.assert_array_equal(batch, (u < images[labels]).astype(np.float32))
@@ -132,7 +121,7 @@ import numpy as np
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tfgen.data import from_arrays, load, resumable, set_position
+from tfgen.data import at_position, from_arrays, load
 
 def merged(values):
     return [number for value in values for number in np.asarray(value).tolist()]
@@ -142,18 +131,14 @@ with strategy.scope():
     images = np.arange(23, dtype=np.uint8).reshape(23, 1, 1, 1)
     dataset = from_arrays(images, np.arange(23), batch_size=4)
     numbers = dataset.map(lambda _, labels: labels)
-    distributed = strategy.experimental_distribute_dataset(numbers.prefetch(1))
-    user = strategy.experimental_distribute_dataset(resumable(tf.data.Dataset.range(12).batch(4)))
-answer = {}
-set_position(3)
-answer["new process"] = [batch.tolist() for batch in numbers.as_numpy_iterator()]
-for skip in (0, 2):
-    set_position(3, skip_batches=skip)
-    answer[f"distributed {skip}"] = [merged(strategy.experimental_local_results(batch)) for batch in distributed]
-set_position(3, skip_batches=1)
-answer["user"] = [merged(strategy.experimental_local_results(batch)) for batch in user]
-set_position(2)
-batch = next(iter(load("fashion_mnist_small", batch_size=8, view="binarized")))
+    distributed = {
+        str(skip): strategy.experimental_distribute_dataset(at_position(numbers.prefetch(1), 3, skip)) for skip in (0, 2)
+    }
+    user = strategy.experimental_distribute_dataset(at_position(tf.data.Dataset.range(12).batch(4), 3, 1))
+answer = {"new process": [batch.tolist() for batch in at_position(numbers, 3).as_numpy_iterator()]}
+for name, data in {**distributed, "user": user}.items():
+    answer[name] = [merged(strategy.experimental_local_results(batch)) for batch in data]
+batch = next(iter(at_position(load("fashion_mnist_small", batch_size=8, view="binarized"), 2)))
 answer["binarized"] = int(tf.reduce_sum(batch))
 print(json.dumps(answer))
 """
@@ -167,11 +152,10 @@ def test_a_new_process_and_two_replicas_read_the_same_order():
     answer = json.loads(output.stdout.splitlines()[-1])
     here = read(from_arrays(*numbered(), batch_size=4), epoch=3)
     assert answer["new process"] == here
-    assert answer["distributed 0"] == here
-    assert answer["distributed 2"] == here[2:]
+    assert answer["0"] == here
+    assert answer["2"] == here[2:]
     assert answer["user"] == [[4, 5, 6, 7], [8, 9, 10, 11]]
-    set_position(2)
-    batch = next(iter(load("fashion_mnist_small", batch_size=8, view="binarized")))
+    batch = next(iter(at_position(load("fashion_mnist_small", batch_size=8, view="binarized"), 2)))
     assert answer["binarized"] == int(tf.reduce_sum(batch))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfgen.data import GaussianModes, arrays, grid, load, ring, set_position
+from tfgen.data import GaussianModes, arrays, at_position, grid, load, ring
 from tfgen.random import normal, row_seeds, uniform
 
 
@@ -67,8 +67,8 @@ def test_a_data_set_holds_the_drawn_points_once_an_epoch():
     assert data.element_spec[0].shape.as_list() == [None, 2] and len(data) == 4
     orders = []
     for epoch in (0, 1):
-        set_position(epoch)
-        points, modes = (np.concatenate(column) for column in zip(*data.as_numpy_iterator(), strict=True))
+        batches = at_position(data, epoch).as_numpy_iterator()
+        points, modes = (np.concatenate(column) for column in zip(*batches, strict=True))
         orders.append(points)
         order, reference = np.lexsort(points.T), np.lexsort(expected[0].T)
         np.testing.assert_array_equal(points[order], expected[0][reference])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfgen.data import arrays, class_names, from_stacks, load, set_position, stack_indices
+from tfgen.data import arrays, at_position, class_names, from_stacks, load, stack_indices
 from tfgen.data.memory import epoch_order
 from tfgen.random import row_keys, row_seeds
 
@@ -43,8 +43,7 @@ def test_an_epoch_has_an_order_of_its_own():
     data = from_stacks(*numbered(), n=50, batch_size=50, seed=6)
     modes = stack_indices(50, 10) @ [100, 10, 1]
     for epoch in (0, 1):
-        set_position(epoch)
-        (read,) = data.as_numpy_iterator()
+        (read,) = at_position(data, epoch).as_numpy_iterator()
         np.testing.assert_array_equal(read[1], modes[epoch_order(6, epoch, 50)])
 
 

@@ -170,6 +170,15 @@ class Blocks(Neighbours):
         return tf.stop_gradient(found) if tf.is_tensor(found) else found
 
 
+@keras.saving.register_keras_serializable("twins")
+class GoesOnAnywhere(Neighbours):
+    """It takes whatever data it is given for the data that it was stopped in, as files of old did, which do not say."""
+
+    def fit(self, *arguments: Any, **keywords: Any) -> Any:
+        self.place = None
+        return super().fit(*arguments, **keywords)
+
+
 class Sums(Neighbours):
     """Weights of rows are passed over."""
 

@@ -71,9 +71,7 @@ class ResumableDataset(tf.data.Dataset):
 
     def repeat(self, count: int | None = None, name: str | None = None) -> tf.data.Dataset:
         """Reads epoch after epoch: the r-th repetition of epoch e is epoch `e * count + r`, and `e + r` where there is no end."""
-        plain = super().repeat(count, name)
-        rounds = -1 if count is None else int(count)
-        size = int(self.cardinality())
+        rounds, size = -1 if count is None else int(count), int(self.cardinality())
 
         def read(epoch: Any, skip: Any) -> tf.data.Dataset:
             epoch, skip = tf.cast(epoch, tf.int64), tf.cast(skip, tf.int64)
@@ -85,7 +83,7 @@ class ResumableDataset(tf.data.Dataset):
             numbers = tf.data.Dataset.range(first, rounds if rounds >= 0 else tf.int64.max)
             return numbers.flat_map(one) if size > 0 else numbers.flat_map(one).skip(skip)
 
-        return ResumableDataset(read, plain=plain)
+        return ordered(read, int(super().repeat(count, name).cardinality())).with_options(self.options())  # type: ignore[return-value]
 
 
 def _recorded(name: str) -> Callable[..., tf.data.Dataset]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 
 from tfgen.testing._bench import BATCH, STEPS, Bench
 from tfgen.testing._checks import close, expect, refuses
+from tfgen.testing._jobs import Interrupt
 from tfgen.testing._lines import line
 from tfgen.testing._state import copies, same, state_of
 
@@ -187,6 +189,39 @@ def steps_per_epoch(bench: Bench) -> None:
             bench.fit(model, 1, x=endless, steps_per_epoch=2, **plain)
 
     same(bench.after(in_two_calls), straight, "an endless dataset in two calls of fit")
+
+
+@line("fit", "train_step", "batches_per_step", "save_own_variables", "load_own_variables")
+def stopped_run(bench: Bench) -> None:
+    """A run stopped inside an epoch does not touch the next data set, which begins at its beginning; the same data goes on where it
+    stood, from a file too, and its epoch reports all steps."""
+
+    def stop() -> None:
+        raise _Stopped
+
+    def stopped() -> Any:
+        model = bench.fresh()
+        with contextlib.suppress(_Stopped):
+            bench.fit(model, callbacks=[Interrupt(STEPS - 1, stop)])
+        expect(int(model.batch.numpy()) == STEPS - 1, "a stopped run must know how many steps of its epoch are done")
+        return model
+
+    model = stopped()
+    model.save(bench.folder / "stopped.keras")
+    history = bench.fit(model).history
+    same(state_of(model), bench.fitted(1), "a stopped run that goes on")
+    expect(history == bench.history(1), f"the epoch that goes on reports {history}, a whole one {bench.history(1)}")
+    parts = [part[::-1] for part in bench.pair()]
+    model = stopped()
+    bench.fit(model, **dict(zip("xy", parts, strict=False)))
+    taken = int(model.step.numpy()) - (STEPS - 1)
+    expect(taken == STEPS, f"after a stopped run, other data of {STEPS} steps trains {taken}")
+    loaded: Any = keras.saving.load_model(bench.folder / "stopped.keras")
+    expect(loaded.place == stopped().place, "a file of a stopped run must say of which data")
+
+
+class _Stopped(Exception):
+    """What ends a training inside an epoch."""
 
 
 @line("fit", "compile", "train_step", "take_step")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfgen
 from tests.models.adversarial.by_hand import agree, compiled, data, losses, networks, play, round_of
 from tests.models.adversarial.toy import LATENTS, Trio
 from tfgen import random
@@ -186,7 +185,6 @@ def test_a_run_killed_inside_an_epoch_goes_on_bit_for_bit(model: Trio, kind: str
     whole = state(model)
     with pytest.raises(Killed):
         reset(model, begin).fit(**fed(kind), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path, every_steps=1), Kill()])
-    tfgen.data.set_position(0)  # a new process knows of nothing
     reset(model, begin).fit(**fed(kind), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
     assert [int(counter.numpy()) for counter in (model.step, model.epoch, model.batch)] == [6, 3, 0]
     for one, other in zip(state(model), whole, strict=True):
