@@ -40,9 +40,10 @@ setup(
         "tensorflow-datasets>=4.9.9,<5",
         "importlib_resources>=6",  # tensorflow-datasets 4.9.10 needs it and does not say so
         "numpy>=2.0,<3",
+        "scipy>=1.13,<2",  # reads WAV files and resamples; the first that knows NumPy 2
         "PyYAML>=6,<7",
         "matplotlib>=3.8,<4",
-        "pillow>=10",
+        "pillow>=10.1",
         "rich>=13",
     ],
     extras_require={
@@ -55,7 +56,6 @@ setup(
             "setuptools>=65",
             "wheel>=0.40",
             "tensorboard>=2.19",
-            "scipy>=1.11",
         ],
     },
     classifiers=[

@@ -47,7 +47,9 @@ def is_due(test: str, turn: int) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "in_turn: each turn of the rota runs it over the next of its parameters; the others are slow")
+    config.addinivalue_line(
+        "markers", "in_turn: each turn of the rota runs it over the next of its parameters; the others are slow"
+    )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

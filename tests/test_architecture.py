@@ -46,6 +46,7 @@ HEAVY = (
     "tensorflow_serving",
     "grpc",
     "matplotlib",
+    "scipy",
     "asyncio",
     "yaml",
 )

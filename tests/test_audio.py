@@ -102,13 +102,8 @@ def test_files_that_are_no_wav_are_refused(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     write_wav(tmp_path / "cut.wav", np.zeros(100), sample_rate=8000)
     (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:-7])
-    with wave.open(str(tmp_path / "bytes.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(1)
-        file.setframerate(8000)
-        file.writeframes(b"abc")
-    for name in ("text", "cut", "bytes"):
-        with pytest.raises(ValueError, match=r"WAV file of 16 bits\. Received"):
+    for name in ("text", "cut"):
+        with pytest.raises(ValueError, match=r"Expected a whole WAV file that is not compressed\. Received"):
             read_wav(tmp_path / f"{name}.wav")
     with pytest.raises(FileNotFoundError):
         read_wav(tmp_path / "nowhere.wav")

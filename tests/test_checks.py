@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,17 @@ def test_an_open_bound_is_not_reached():
     assert checks.number(0.1, "scale", above=0) == 0.1
     with pytest.raises(ValueError, match="`scale` must be a number above 0"):
         checks.number(0.0, "scale", above=0)
+
+
+def test_a_path_begins_at_home_where_it_says_so(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert str(checks.path("~/runs", "directory")) == "/somewhere/runs"
+    assert str(checks.path(Path("~"), "directory")) == "/somewhere"
+    for plain in ("runs", "runs/~", "~nobody-of-this-name/x", "/a/b"):
+        assert str(checks.path(plain)) == plain
+    for wrong in (None, 3, b"runs", ["runs"]):
+        with pytest.raises(TypeError, match=r"Expected `directory` to be a path.* Received: directory="):
+            checks.path(wrong, "directory")
 
 
 @pytest.mark.parametrize("value", ["rnn", None, 1, ["mlp"]])

@@ -28,6 +28,10 @@ def test_a_grid_by_hand():
     assert picture[..., 0].tolist() == expected
 
 
+def test_what_lies_between_images_with_alpha_is_opaque():
+    assert grid(np.zeros((2, 1, 1, 4)))[0].tolist() == [[0, 0, 0, 0], [128, 128, 128, 255], [0, 0, 0, 0]]
+
+
 @pytest.mark.parametrize(("n", "shape"), [(1, (2, 3)), (2, (2, 7)), (4, (5, 7)), (5, (5, 11)), (9, (8, 11)), (10, (8, 15))])
 def test_a_grid_is_about_square(n, shape):
     assert grid(numbered(n)).shape == (*shape, 1)
@@ -46,13 +50,13 @@ def test_values_are_rounded_to_levels_and_cut_off_beyond_the_range():
     np.testing.assert_array_equal(grid(levels)[..., 0].ravel(), np.arange(256))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_file_holds_the_grids_pixels(channels, tmp_path):
     images = np.random.default_rng(0).random((5, 4, 3, channels))
     path = save_grid(images, tmp_path / "new" / "folder" / "grid.png", columns=2, zoom=3)
     assert path == tmp_path / "new" / "folder" / "grid.png"
     with Image.open(path) as picture:
-        assert (picture.format, picture.mode) == ("PNG", "L" if channels == 1 else "RGB")
+        assert (picture.format, picture.mode) == ("PNG", {1: "L", 3: "RGB", 4: "RGBA"}[channels])
         pixels = np.asarray(picture).reshape(*np.asarray(picture).shape[:2], channels)
     expected = grid(images, columns=2)
     np.testing.assert_array_equal(pixels[::3, ::3], expected)
@@ -100,7 +104,7 @@ def test_sizes_below_one_are_refused(arguments, received, tmp_path):
 
 
 def test_channels_that_no_picture_has_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"1 or 3 channels. Received: 2 channels"):
+    with pytest.raises(ValueError, match=r"1, 3 or 4 channels. Received: 2 channels"):
         save_grid(numbered(1, channels=2), tmp_path / "grid.png")
     assert not list(tmp_path.iterdir())
 

@@ -1,11 +1,13 @@
-"""Sound as numbers: mu-law codes, and WAV files of 16 bits."""
+"""Sound as numbers: mu-law codes, WAV files, and other sample rates."""
 
 from __future__ import annotations
 
 import functools
+import io
+import math
 import os
+import warnings
 import wave
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,10 @@ import tensorflow as tf
 
 from tfgen import checks
 
-__all__ = ["mu_law_decode", "mu_law_edges", "mu_law_encode", "read_wav", "write_wav"]
+__all__ = ["mu_law_decode", "mu_law_edges", "mu_law_encode", "read_wav", "resample", "write_wav"]
 
 _FULL_SCALE = 32768  # of 16 bits
+_STREAMED = 2**31 - 2**16  # a size from here on is what a writer puts who does not know it: 2**31 or 2**32, and a little less
 
 
 def _expand(companded: np.ndarray, levels: int) -> np.ndarray:
@@ -108,18 +111,20 @@ def mu_law_decode(codes: Any, *, levels: int = 256) -> tf.Tensor:
 
 
 def read_wav(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
-    """Reads a WAV file of 16 bits.
+    """Reads a WAV file: whole numbers of any width, floats of 32 or 64 bits, any number of channels.
+
+    A header that was written before the length was known, as programs do that write into a pipe, is taken to mean all that follows.
 
     Args:
       path: the file.
 
     Returns:
-      waveform: (time, channels) float32 in [-1, 1), `k / 32768`.
+      waveform: (time, channels) float32; whole numbers of b bits as `k / 2**(b - 1)`, in [-1, 1), floats as they stand.
       sample_rate: in Hz.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it is no WAV file of 16 bits, or it is damaged.
+      ValueError: it is no WAV file, is compressed (mu-law and the like), or ends before its header says.
 
     Example:
       >>> import os, tempfile, numpy as np, tfgen
@@ -128,17 +133,72 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
       >>> tfgen.audio.read_wav(path)[0].tolist()
       [[0.0], [0.5]]
     """
+    from scipy.io import wavfile
+
+    content = checks.path(path).read_bytes()
     try:
-        with wave.open(os.fspath(path), "rb") as file:
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            frames, count = file.readframes(file.getnframes()), file.getnframes()
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"Expected a WAV file of 16 bits. Received: {path}: {error}") from error
-    if width != 2 or len(frames) != 2 * channels * count:
-        received = f"{8 * width} bits" if width != 2 else f"{len(frames)} bytes where its header says {2 * channels * count}"
-        raise ValueError(f"Expected a whole WAV file of 16 bits. Received: {path} with {received}")
-    values = np.frombuffer(frames, "<i2").reshape(-1, channels)
-    return values.astype(np.float32) / _FULL_SCALE, rate
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # about chunks that hold no sound
+            rate, values = wavfile.read(io.BytesIO(_with_sizes(content)))
+    except Exception as error:  # scipy passes on whatever its parser stumbles over
+        raise ValueError(f"Expected a whole WAV file that is not compressed. Received: {path}: {error}") from error
+    values = values[:, None] if values.ndim == 1 else values
+    if values.dtype.kind == "u":  # 8 bits, of which 128 is silence
+        values = (values.astype(np.float32) - 128) / 128
+    elif values.dtype.kind == "i":
+        values = values / 2.0 ** (8 * values.dtype.itemsize - 1)
+    return values.astype(np.float32), int(rate)
+
+
+def _with_sizes(content: bytes) -> bytes:
+    """Ends a WAV file with its sound, writes the true sizes into a streamed header, and refuses a file that was cut short."""
+    order = "big" if content[:4] == b"RIFX" else "little"
+    end, at, frame = int.from_bytes(content[4:8], order) + 8, 12, 1
+    while at + 8 <= len(content) and content[:4] != b"RF64":  # which keeps its sizes elsewhere
+        name, size, there = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], order), len(content) - at - 8
+        if name == b"fmt ":
+            frame = int.from_bytes(content[at + 20 : at + 22], order) or 1
+        if name == b"data":
+            if size >= _STREAMED > there or (size == 0 and end <= at + 8):
+                size = there // frame * frame
+            if size > there:
+                raise ValueError(f"it holds {there} bytes of sound where its header says {size}")
+            sizes = [(length).to_bytes(4, order) for length in (at + size, size)]
+            return content[:4] + sizes[0] + content[8 : at + 4] + sizes[1] + content[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    return content
+
+
+def resample(waveform: Any, *, sample_rate: int, new_rate: int) -> np.ndarray:
+    """Changes the sample rate of a waveform; what lies above half the lower rate is filtered out (`scipy.signal.resample_poly`).
+
+    Args:
+      waveform: (time, channels) in [-1, 1].
+      sample_rate: its rate, in Hz.
+      new_rate: the wanted rate, in Hz.
+
+    Returns:
+      waveform: (ceil(time * new_rate / sample_rate), channels) float32 in [-1, 1], where the filter's overshoot is cut off.
+
+    Raises:
+      ValueError: another shape, or a rate that is no positive integer.
+
+    Example:
+      >>> import numpy as np, tfgen
+      >>> tfgen.audio.resample(np.zeros((441, 1)), sample_rate=44100, new_rate=16000).shape
+      (160, 1)
+    """
+    checks.counts(1, sample_rate=sample_rate, new_rate=new_rate)
+    waveform = np.asarray(waveform, np.float32)
+    if waveform.ndim != 2:
+        raise ValueError(f"Expected a waveform of shape (time, channels). Received: shape {waveform.shape}")
+    if sample_rate == new_rate or not len(waveform):
+        return waveform
+    from scipy.signal import resample_poly
+
+    common = math.gcd(sample_rate, new_rate)
+    resampled = resample_poly(waveform.astype(np.float64), new_rate // common, sample_rate // common, axis=0)
+    return np.clip(resampled, -1.0, 1.0).astype(np.float32)
 
 
 def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) -> None:
@@ -167,7 +227,7 @@ def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) 
         raise ValueError(f"Expected a finite waveform in [-1, 1]. Received: values up to {np.abs(values).max()}")
     sample_rate = checks.integer(sample_rate, "sample_rate", least=1)
     frames = np.clip(np.round(values * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
-    path = Path(path)
+    path = checks.path(path)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with wave.open(os.fspath(aside), "wb") as file:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["counts", "integer", "integers", "number", "one_of", "shape"]
+__all__ = ["counts", "integer", "integers", "number", "one_of", "path", "shape"]
 
 
 def integer(value: Any, name: str, *, least: int | None = None, most: int | None = None) -> int:
@@ -142,6 +144,30 @@ def integers(value: Any, name: str) -> tuple[int, ...]:
     if not listed or any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) or i < 1 for i in given):
         raise ValueError(f"Expected `{name}` to be a list of positive integers. Received: {name}={value!r}")
     return tuple(int(i) for i in given)
+
+
+def path(value: Any, name: str = "path") -> Path:
+    """Checks an argument that names a place on disk; a `~` at its beginning is the home folder, as in a shell.
+
+    Args:
+      value: a string or a path.
+      name: what the caller calls it.
+
+    Returns:
+      path: whether anything is there or not.
+
+    Raises:
+      TypeError: it is anything else.
+
+    Example:
+      >>> from tfgen import checks
+      >>> checks.path("~/runs").is_absolute(), str(checks.path("runs"))
+      (True, 'runs')
+    """
+    place = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(place, str):
+        raise TypeError(f"Expected `{name}` to be a path, as a string or a `pathlib.Path`. Received: {name}={value!r}")
+    return Path(os.path.expanduser(place))
 
 
 def shape(value: Any, name: str, axes: Sequence[str] = ("height", "width", "channels")) -> tuple[int, ...]:

@@ -5,13 +5,34 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["envelopes", "grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
+from tfgen import checks
+
+__all__ = ["CHANNELS", "can_draw", "envelopes", "grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
+
+CHANNELS = (1, 3, 4)  # grey, colour, colour with alpha; two channels have no agreed reading
+
+
+def can_draw(shape: Sequence[int | None]) -> bool:
+    """Tells whether examples of a shape can be written as pictures.
+
+    Args:
+      shape: of one example.
+
+    Returns:
+      answer: whether it is (height, width, channels) with 1, 3 or 4 channels.
+
+    Example:
+      >>> import tfgen
+      >>> tfgen.pictures.can_draw((28, 28, 1)), tfgen.pictures.can_draw((28, 28, 2)), tfgen.pictures.can_draw((4096, 1))
+      (True, False, False)
+    """
+    return len(shape) == 3 and shape[-1] in CHANNELS
 
 
 def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray:
@@ -42,6 +63,8 @@ def grid(images: Any, columns: int | None = None, *, gap: int = 1) -> np.ndarray
     columns = columns or math.ceil(math.sqrt(n))
     rows = -(-n // columns)
     picture = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 128, np.uint8)
+    if channels == 4:
+        picture[..., 3] = 255  # what lies between images is no window
     for index, image in enumerate(images):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         picture[top : top + height, left : left + width] = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255)  # NaN is black
@@ -83,7 +106,7 @@ def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = N
     """Writes a grid of images as a PNG file, aside first and then renamed.
 
     Args:
-      images: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
+      images: (n, height, width, channels) in [0, 1], 1, 3 or 4 channels, n at least 1.
       path: the file; its folder is made if missing.
       columns: images a row; None makes the grid about square.
       zoom: each pixel becomes this many squared.
@@ -108,7 +131,7 @@ def save_neighbours(samples: Any, neighbours: Any, path: str | os.PathLike[str],
     A picture is no test of copying: put the same rows for held-out images beside it, and `tfgen.metrics.data_copying_statistic`.
 
     Args:
-      samples: (n, height, width, channels) in [0, 1], 1 or 3 channels, n at least 1.
+      samples: (n, height, width, channels) in [0, 1], 1, 3 or 4 channels, n at least 1.
       neighbours: (n, k, height, width, channels), k at least 1: `train[indices]` of `tfgen.metrics.nearest_neighbours`.
       path: the file; its folder is made if missing.
       zoom: each pixel becomes this many squared.
@@ -201,7 +224,7 @@ def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -
     """
     from matplotlib.figure import Figure
 
-    with open(history, newline="") as file:
+    with open(checks.path(history, "history"), newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in (rows[0] if rows else {}) if name != "epoch"]
     if not names or "epoch" not in rows[0]:
@@ -226,8 +249,8 @@ def _save_picture(picture: np.ndarray, path: str | os.PathLike[str], zoom: int) 
     """Writes pixels (height, width, channels) as PNG."""
     from PIL import Image
 
-    if picture.shape[-1] not in (1, 3):
-        raise ValueError(f"A picture has 1 or 3 channels. Received: {picture.shape[-1]} channels")
+    if not can_draw(picture.shape):
+        raise ValueError(f"A picture has 1, 3 or 4 channels. Received: {picture.shape[-1]} channels")
     if zoom < 1:
         raise ValueError(f"`zoom` must be at least 1. Received: zoom={zoom}")
     picture = picture.repeat(zoom, 0).repeat(zoom, 1)
@@ -237,7 +260,7 @@ def _save_picture(picture: np.ndarray, path: str | os.PathLike[str], zoom: int) 
 
 def _write(path: str | os.PathLike[str], save: Callable[[Path], None]) -> Path:
     """Writes a file aside and renames it, so that nobody reads half of it."""
-    path = Path(path)
+    path = checks.path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{os.getpid()}-{path.name}")
     try:

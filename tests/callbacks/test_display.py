@@ -46,10 +46,17 @@ def test_samples_do_not_change_training(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_colour_samples(tmp_path: Path) -> None:
-    model = build((3, 3, 3))
-    model.fit(np.zeros((4, 3, 3, 3)), verbose=0, callbacks=[Samples(tmp_path, n=2)])
-    assert Image.open(tmp_path / "epoch-0001.png").mode == "RGB"
+def test_samples_in_colour_with_alpha(tmp_path: Path) -> None:
+    model = build((3, 3, 4))
+    model.fit(np.zeros((4, 3, 3, 4)), verbose=0, callbacks=[Samples(tmp_path, n=2)])
+    assert Image.open(tmp_path / "epoch-0001.png").mode == "RGBA"
+
+
+def test_samples_that_are_no_pictures_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    model = build((3, 3, 2))
+    with pytest.raises(ValueError, match=r"1, 3 or 4 channels, to draw its samples. Received: a model of shape \(3, 3, 2\)"):
+        model.fit(np.zeros((4, 3, 3, 2)), verbose=0, callbacks=[Samples(tmp_path)])
+    assert int(model.step) == 0
 
 
 @pytest.mark.parametrize("arguments", [{"n": 0}, {"every_epochs": 0}])

@@ -115,7 +115,7 @@ def test_labels_pass():
         (np.eye(10), ValueError, "labels.argmax(-1)"),
         (np.zeros((3, 1), int), ValueError, "Expected `labels` of shape (batch,)"),
         ([0.0, 1.0], TypeError, 'cast them with `.astype("int64")`. Received: labels.dtype=float64'),
-        (["boot"], TypeError, "real numbers"),
+        (["boot"], TypeError, "np.unique(labels, return_inverse=True)"),
         (np.zeros(0, int), ValueError, "at least one label"),
     ],
 )

@@ -64,9 +64,7 @@ def test_a_flat_folder_needs_no_classes(tmp_path):
     Image.new("L", (4, 4), 7).save(tmp_path / "a.png")
     [images] = from_folder(tmp_path, image_size=4)
     assert images.shape == (1, 4, 4, 3)
-    with pytest.raises(
-        ValueError, match=r"every picture inside a subfolder named after its class. Received: a.png directly in"
-    ):
+    with pytest.raises(ValueError, match=r"every file inside a subfolder named after its class. Received: a.png directly in"):
         from_folder(tmp_path, image_size=4, labels=True)
 
 
@@ -86,7 +84,7 @@ def test_a_damaged_picture_is_named(zoo, content):
     ("options", "kind", "sentence"),
     [
         ({"path": "/nowhere"}, FileNotFoundError, "path='/nowhere', which is no folder"),
-        ({"channels": 2}, ValueError, "`channels` must be one of 1, 3. Received: channels=2"),
+        ({"channels": 2}, ValueError, "`channels` must be one of 1, 3, 4. Received: channels=2"),
         ({"image_size": None}, ValueError, "try image_size=64"),
         ({"image_size": -4}, ValueError, "`image_size` must be an integer of at least 1. Received: image_size=-4"),
         ({"view": "bits"}, ValueError, "Received: view='bits'"),

@@ -38,10 +38,10 @@ TWINS = [
     Twin(twins.LabelIgnored, "conditions", "another order|another `label` in row 1", ("evaluate", "served", "bad_conditions")),
     Twin(twins.Unscaled, "replicas", "slots of|weights after", ("fit", "weights_of_rows")),
     Twin(twins.Sums, "weights_of_rows", "changes nothing", ("fit", "evaluate", "fit_from_datasets")),
+    Twin(twins.GoesOnAnywhere, "stopped_run", "the epoch that goes on reports|trains 1", ("fit", "resume", "keras_file")),
     Twin(
         twins.Unchecked, "served_checks", "must say what is expected", ("conditions", "bad_conditions", "served", *_OF_SAMPLES)
     ),
-    Twin(twins.GoesOnAnywhere, "stopped_run", "the epoch that goes on reports|trains 1", ("fit", "resume", "keras_file")),
     Twin(twins.ForgetsAnOptimizer, "resume", "started again", ("keras_file", "fit", "order_of_moves")),
     Twin(twins.ClipsLate, "projections", "after batch 0", ("players", "order_of_moves", "resume", "keras_file")),
     Twin(twins.Rewarded, "penalties", "a penalty that costs -", ("players", "order_of_moves", "evaluate")),

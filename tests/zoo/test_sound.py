@@ -38,6 +38,9 @@ def test_nats_a_sample_stand_beside_what_they_have_to_beat(speech):
     assert found["nll"]["data_sha256"] == found["order_1_nll"]["data_sha256"] and found["nll"]["n"] == len(x)
     assert found["nll"]["split"] == found["order_1_nll"]["split"] == f"{speech} test"  # sound has no view
     assert found["pinned_seed_0"]["unit"] == "value in [-1, 1]"
+    faster = tfgen.WaveNet(20, dilations=(1,), blocks=1, filters=1, skip=1, sample_rate=16000)
+    with pytest.raises(ValueError, match=r"Received: data at 8000 Hz, a model at 16000 Hz"):
+        measure(faster, Protocol(data=speech), metrics=["nll"])
 
 
 def test_an_entry_of_sound_has_a_picture_and_a_wav_file(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from tfgen import checks
 from tfgen.callbacks import _states
 from tfgen.models.clock import Saver
 
@@ -54,7 +55,7 @@ class Checkpoint(Saver):
         super().__init__()
         if every_steps is not None and every_steps < 1:
             raise ValueError(f"`every_steps` must be at least 1, or None. Received: every_steps={every_steps}")
-        self.directory = Path(directory)
+        self.directory = checks.path(directory, "directory")
         self.every_steps = every_steps
         self._saved: tuple[int, int] | None = None
         self._fresh: dict[str, Any] = {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from tfgen import pictures
+from tfgen import checks, pictures
 from tfgen.callbacks._extraction import draw
 from tfgen.models.conditions import in_turn
 
@@ -18,7 +17,8 @@ __all__ = ["Samples"]
 class Samples(keras.callbacks.Callback):
     """Draws a grid of samples of fixed seeds at the end of epochs, so that progress can be seen.
 
-    Classes of a conditional model take turns, unless `labels` says which. Sound is drawn as `tfgen.pictures.envelopes`.
+    Classes of a conditional model take turns, unless `labels` says which. Sound is drawn as `tfgen.pictures.envelopes`, images of 4
+    channels with their alpha.
 
     Args:
       directory: where `epoch-0001.png` and its followers go; made if missing.
@@ -29,8 +29,8 @@ class Samples(keras.callbacks.Callback):
         sound, of which none can be chosen for you; None for all classes in turn.
 
     Raises:
-      ValueError: `n` or `every_epochs` is less than 1; when training begins, labels that are missing or that the model cannot
-        take.
+      ValueError: `n` or `every_epochs` is less than 1; when training begins, a model whose samples are no pictures, or labels that are
+        missing or that the model cannot take.
 
     Example:
       >>> import numpy as np, os, tempfile, tfgen
@@ -56,10 +56,27 @@ class Samples(keras.callbacks.Callback):
         super().__init__()
         if n < 1 or every_epochs < 1:
             raise ValueError(f"`n` and `every_epochs` must be at least 1. Received: n={n}, every_epochs={every_epochs}")
-        self.directory = Path(directory)
+        self.directory = checks.path(directory, "directory")
         self.n, self.seed, self.every_epochs, self.labels = n, seed, every_epochs, labels
 
+    @staticmethod
+    def can_draw(model: Any) -> bool:
+        """Tells whether a model's samples can be drawn.
+
+        Args:
+          model: a `GenerativeModel`.
+
+        Returns:
+          answer: whether they are sound, or images of 1, 3 or 4 channels.
+        """
+        return model.medium == "audio" or pictures.can_draw(model.event_shape)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if not self.can_draw(self.model):
+            raise ValueError(
+                "Expected a model of sound, or of images (height, width, channels) with 1, 3 or 4 channels, to draw its samples. Received: "
+                f"a model of shape {self.model.event_shape}"
+            )
         condition = self.model.condition
         if self.labels is None and condition is not None and condition.turn(1) is None:
             raise ValueError(

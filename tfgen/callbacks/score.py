@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfgen import data, pictures
+from tfgen import checks, data, pictures
 from tfgen import metrics as measures
 from tfgen.callbacks._best import BestModel
 from tfgen.callbacks._events import EventWriter
@@ -102,7 +101,8 @@ class Score(keras.callbacks.Callback):
                 "Expected at least 2 images, `n` of at least 2 and `every_epochs` of at least 1. Received: "
                 f"{len(self.images)} images, n={n}, every_epochs={every_epochs}"
             )
-        self.directory, self.extractor, self.log_dir = Path(directory), extractor, log_dir
+        self.directory, self.extractor = checks.path(directory, "directory"), extractor
+        self.log_dir = None if log_dir is None else checks.path(log_dir, "log_dir")
         self.metrics, self.seed, self.every_epochs = list(metrics), seed, every_epochs
         self.scores: list[dict[str, float]] = []
         self._real: np.ndarray | None = None
@@ -161,7 +161,7 @@ class Score(keras.callbacks.Callback):
         if distances and np.isfinite(samples).all():
             found |= self._compare(extract(self.extractor, samples), distances)
         scores = self._worst() | {name: value for name, value in found.items() if name in self.metrics and math.isfinite(value)}
-        pictured = samples.ndim == 4 and samples.shape[-1] in (1, 3)
+        pictured = pictures.can_draw(samples.shape[1:])
         if pictured:
             pictures.save_grid(samples[:_SHOWN], self.directory / f"epoch-{epoch:04d}.png")
         if self._events is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from pathlib import Path
 from typing import Any
+
+from tfgen import checks
 
 __all__ = ["load_array", "load_model", "run_export", "run_list", "run_serve", "run_show", "run_verify"]
 
@@ -101,10 +102,11 @@ def load_model(name: str, *, draws: bool = True) -> Any:
                 f"Expected a generative model. Received: {name}, a {type(model).__name__}; see `tfgen show {name}`"
             )
         return model
-    if not Path(name).is_file():
+    path = checks.path(name, "name")
+    if not path.is_file():
         raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")
     try:
-        model = keras.saving.load_model(name)
+        model = keras.saving.load_model(path)
     except Exception as error:
         raise ValueError(f"Expected a .keras file that a tfgen model was saved to. Received: {name}: {error}") from error
     if not isinstance(model, GenerativeModel):
@@ -128,10 +130,11 @@ def load_array(name: str, what: str) -> Any:
     """
     import numpy as np
 
-    if not Path(name).is_file():
+    path = checks.path(name, "name")
+    if not path.is_file():
         raise FileNotFoundError(f"Expected a .npy file of {what}. Received: {name}, which is not there")
     try:
-        array = np.load(name)
+        array = np.load(path)
     except (ValueError, EOFError) as error:
         raise ValueError(f"Expected a .npy file of numbers. Received: {name}: {error}") from error
     if not isinstance(array, np.ndarray) or array.ndim == 0 or array.dtype.kind not in "biuf":

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tfgen import checks
+
 __all__ = ["run_quickstart"]
 
 DATA = "fashion_mnist_small"
@@ -37,7 +39,7 @@ def run_quickstart(options: argparse.Namespace) -> int:
     from tfgen import pictures, zoo
 
     start = time.monotonic()
-    directory = Path(options.directory)
+    directory = checks.path(options.directory, "directory")
     _say(1, f'tfgen.zoo.load("{options.model}"): a trained model by its name.')
     model = zoo.load(options.model)
     _say(2, f"model.sample({GRID}, seed=0): pictures that it has never seen.")

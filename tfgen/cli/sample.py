@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tfgen import checks
+
 __all__ = ["run_sample"]
 
 _ENDINGS = {"audio": (".wav", ".npy"), "image": (".png", ".npy")}  # by what a model draws; the first is the default's
@@ -29,7 +31,7 @@ def run_sample(options: argparse.Namespace) -> int:
         raise ValueError(f"Expected --output to end in .png, .wav or .npy. Received: --output {options.output}")
     model = load_model(options.name)
     kind = "audio" if model.medium == "audio" else "image"
-    output = Path(options.output or f"samples{_ENDINGS[kind][0]}")
+    output = checks.path(options.output or f"samples{_ENDINGS[kind][0]}", "output")
     if output.suffix not in _ENDINGS[kind]:
         drawn = "sound" if kind == "audio" else "pictures"
         raise ValueError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from tfgen import checks
 
 __all__ = ["run_train"]
 
@@ -22,7 +23,7 @@ def run_train(options: argparse.Namespace) -> int:
     from tfgen.zoo.cards import format_value
 
     recipe = zoo.read_recipe(options.recipe)
-    directory = Path(options.directory or recipe["name"])
+    directory = checks.path(options.directory or recipe["name"], "directory")
     epochs = options.epochs or recipe["epochs"]
     begun = (directory / "training" / "checkpoint.keras").exists()
     data = recipe["data"]

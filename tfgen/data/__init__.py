@@ -11,6 +11,7 @@ from tfgen.data.loading import arrays, class_names, load
 from tfgen.data.memory import from_arrays
 from tfgen.data.points import GaussianModes, grid, ring
 from tfgen.data.position import at_position, get_epoch, get_skip, resumable, set_position
+from tfgen.data.rates import get_sample_rate, with_sample_rate
 from tfgen.data.stacked import from_stacks, stack_indices
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "from_stacks",
     "from_wav_folder",
     "get_epoch",
+    "get_sample_rate",
     "get_skip",
     "grid",
     "load",
@@ -37,4 +39,5 @@ __all__ = [
     "ring",
     "set_position",
     "stack_indices",
+    "with_sample_rate",
 ]

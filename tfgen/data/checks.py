@@ -100,6 +100,11 @@ def check_labels(labels: np.ndarray | tf.Tensor, num_classes: int, *, name: str 
         ...
       ValueError: Expected `labels` in [0, 10), the classes being numbered from 0. Received: 1 label out of range, ...
     """
+    if _is_text(labels):
+        raise TypeError(
+            f"Expected `{name}` as class numbers. Names become numbers by `names, {name} = np.unique({name}, return_inverse=True)`, in "
+            f"a data set by `keras.layers.StringLookup(vocabulary=names, num_oov_indices=0)`. Received: text"
+        )
     array = _as_array(labels, name)
     if array.ndim == 2 and array.shape[1] == num_classes and num_classes > 1:
         raise ValueError(
@@ -107,7 +112,10 @@ def check_labels(labels: np.ndarray | tf.Tensor, num_classes: int, *, name: str 
             f"`{name}.argmax(-1)`. Received: {name}.shape={array.shape}"
         )
     if array.ndim != 1:
-        raise ValueError(f"Expected `{name}` of shape (batch,), one class number per row. Received: {name}.shape={array.shape}")
+        mend = f" A column becomes that by `{name}[:, 0]`." if array.ndim == 2 and array.shape[1] == 1 else ""
+        raise ValueError(
+            f"Expected `{name}` of shape (batch,), one class number per row.{mend} Received: {name}.shape={array.shape}"
+        )
     if not array.size:
         raise ValueError(f"Expected `{name}` to hold at least one label. Received: {name}.shape={array.shape}")
     if array.dtype.kind not in "iu":
@@ -165,6 +173,14 @@ def check_lengths(images: Any, labels: Any) -> None:
     """
     if len(images) != len(labels):
         raise ValueError(f"Expected one label per image. Received: {len(images)} images and {len(labels)} labels")
+
+
+def _is_text(values: Any) -> bool:
+    """Tells whether all values are strings."""
+    array = np.asarray(values, object) if isinstance(values, (list, tuple)) else np.asarray(values)
+    if array.dtype.kind != "O":
+        return array.dtype.kind in "SUT"
+    return bool(array.size) and all(isinstance(value, (str, bytes)) for value in array.ravel())
 
 
 def _as_array(values: Any, name: str) -> np.ndarray:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.data import bundled, prepared
 from tfgen.data.audio import audio_windows, is_speech, window_batches
 from tfgen.data.drawn import drawn_sizes, read_drawn
-from tfgen.data.folder import folder_classes
+from tfgen.data.files import folder_classes
 from tfgen.data.memory import as_size, batches, check_options, gather, view_images
 from tfgen.data.sources import find_builder
 
@@ -78,7 +79,8 @@ def load(
                 f"Speech has one view, no labels and no image size. Received: view={view!r}, labels={labels}, image_size={image_size}"
             )
         windows, training = _speech(name, split)
-        return window_batches(windows, batch_size=batch_size, shuffle=training if shuffle is None else bool(shuffle), seed=seed)
+        shuffle = training if shuffle is None else bool(shuffle)
+        return window_batches(windows, audio_windows(name)[1], batch_size=batch_size, shuffle=shuffle, seed=seed)
     if drawn_sizes(name) is not None:
         return _load_drawn(name, split, size, labels, batch_size=batch_size, view=view, shuffle=shuffle, seed=seed)
     builder = _builder(name)
@@ -159,7 +161,7 @@ def class_names(name: str) -> list[str]:
     """
     if name in (SMALL, "fashion_mnist"):
         return list(bundled.CLASS_NAMES)
-    if isinstance(name, (str, os.PathLike)) and os.path.isdir(name):
+    if isinstance(name, (str, os.PathLike)) and checks.path(name).is_dir():
         return folder_classes(name)
     if is_speech(name):
         raise ValueError(f"Expected a data set with classes. Received: name={name!r}, one voice without labels")
@@ -246,7 +248,7 @@ def _columns(
 
 def _speech(name: str, split: str) -> tuple[np.ndarray, bool]:
     """Reads the windows that a split names, and tells whether all of them are for training."""
-    windows = audio_windows(name)
+    windows, _ = audio_windows(name)
     parts = _parts(name, {key: len(value) for key, value in windows.items()}, split)
     found = np.concatenate([windows[base][low : max(low, high)] for base, low, high in parts])
     found.setflags(write=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -14,9 +14,35 @@ from tfgen.data.checks import check_images, check_integer, check_labels, check_l
 from tfgen.data.position import ordered
 from tfgen.random import row_keys, row_seeds
 
-__all__ = ["VIEWS", "as_size", "batches", "check_options", "epoch_order", "from_arrays", "gather", "rows_of", "view_images"]
+__all__ = [
+    "VIEWS",
+    "Batching",
+    "ImageBatching",
+    "as_size",
+    "batches",
+    "check_options",
+    "epoch_order",
+    "from_arrays",
+    "gather",
+    "rows_of",
+    "view_images",
+]
 
 VIEWS = ("8bit", "binarized")
+
+
+class Batching(TypedDict, total=False):
+    """How examples are cut into batches: what every way of loading takes."""
+
+    batch_size: int
+    shuffle: bool
+    seed: int
+
+
+class ImageBatching(Batching, total=False):
+    """The same for images, which have views."""
+
+    view: str
 
 
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:

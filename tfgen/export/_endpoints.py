@@ -11,11 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfgen import pictures
 from tfgen.models.signatures import Signature
 
 __all__ = ["model_signatures", "named_inputs", "trace_endpoints"]
-
-_PNG_CHANNELS = (1, 3, 4)  # grey, colour, colour with alpha; two channels have no agreed reading
 
 
 def model_signatures(model: Any) -> dict[str, Signature]:
@@ -136,7 +135,7 @@ def _encoders(sample: Signature, outputs: Mapping[str, tf.Tensor], metadata: Map
     """Functions that answer with files in place of numbers: JSON of float pixels is some thirty times larger than PNG."""
     encoders = {}
     image, audio = outputs.get("image"), outputs.get("audio")
-    if image is not None and image.shape.rank == 4 and image.shape[-1] in _PNG_CHANNELS:
+    if image is not None and pictures.can_draw(image.shape[1:]):
         encoders["sample_png"] = lambda **inputs: {"image_bytes": _png(sample.function(**inputs)["image"])}
     if audio is not None:
         rate = metadata.get("sample_rate")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfgen import paths
+from tfgen import checks, paths
 from tfgen.export._versions import existing_versions
 
 __all__ = ["serving_kit"]
@@ -74,7 +74,7 @@ def serving_kit(
       ...
       ValueError: `directory` must hold a version written by `tfgen.export.saved_model`. Received: ...
     """
-    directory = Path(directory)
+    directory = checks.path(directory, "directory")
     description = _newest_description(directory)
     for argument, value in (("rest_port", rest_port), ("grpc_port", grpc_port), ("max_batch_size", max_batch_size)):
         _check_integer(argument, value, 65535)

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import checks
 from tfgen.export import _endpoints, _versions, _warm_up
 
 __all__ = ["saved_model"]
@@ -55,7 +56,7 @@ def saved_model(model: Any, directory: str | os.PathLike[str], *, version: int |
       >>> tf.saved_model.load(str(folder)).signatures["double"](x=tf.constant([3.0]))["y"].numpy().tolist()
       [6.0]
     """
-    directory = Path(directory)
+    directory = checks.path(directory, "directory")
     signatures = _endpoints.model_signatures(model)
     _versions.check_version(directory, version)
     if warm_up:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import paths
+from tfgen import checks, paths
 
 __all__ = ["CLASSIFIER", "CLASSIFIER_SHA256", "Extractor", "load_extractor"]
 
@@ -201,7 +201,7 @@ def load_extractor(name: str | os.PathLike[str] = CLASSIFIER, *, weights: str | 
     """
     if str(name) == "inception":
         return _inception(weights)
-    path = paths.zoo_folder() / CLASSIFIER / "model.keras" if str(name) == CLASSIFIER else Path(name)
+    path = paths.zoo_folder() / CLASSIFIER / "model.keras" if str(name) == CLASSIFIER else checks.path(name, "name")
     if not path.is_file():
         raise FileNotFoundError(f"Expected {CLASSIFIER!r}, 'inception', or a .keras file that is there. Received: {name}")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -229,7 +229,9 @@ def _from_file(path: Path, *, name: str, sha256: str) -> Extractor:
 
 
 def _inception(weights: str | os.PathLike[str] | None) -> Extractor:
-    path = Path(weights) if weights is not None else Path(keras.config.keras_home()) / "models" / _INCEPTION_FILE
+    path = (
+        checks.path(weights, "weights") if weights is not None else Path(keras.config.keras_home()) / "models" / _INCEPTION_FILE
+    )
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected the weights of InceptionV3 without its top in a file: give it as `weights`, or put Keras's "

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data import position
+from tfgen.models import inputs
 from tfgen.models.place import Fingerprint
-from tfgen.models.sources import Source, check_weights, of_arrays, of_dataset
+from tfgen.models.sources import Source, check_weights, of_arrays
 
 __all__ = ["NOTHING", "FitPlan", "Start", "evaluation_dataset", "plan_fit"]
 
@@ -41,7 +42,7 @@ class FitPlan:
     """What `fit` hands to Keras, and what its clock has to know.
 
     Args:
-      dataset: steps, or whatever Keras takes that is no array and no `tf.data.Dataset`.
+      dataset: steps.
       start: what `dataset` asks where to begin; of this `fit` alone.
       steps: of an epoch; None where nobody knows.
       endless: whether one iteration serves all epochs.
@@ -85,18 +86,18 @@ def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[
     rest = {key: value for key, value in keywords.items() if key != "callbacks"}
     if validation is not None:
         parts = validation if isinstance(validation, (tuple, list)) else (validation,)
-        size = rest.pop("validation_batch_size", None) or batch_size
+        size = rest.pop("validation_batch_size", None) or (batch_size if _is_array(parts[0]) else None)
+        inputs.refuse_one_pass(parts[0], "validation_steps", rest.get("validation_steps"))
         limit = {"validation_steps": rest.get("validation_steps")}
         rest["validation_data"] = evaluation_dataset(model, (*parts, None, None, None)[:3], size, limit)
     _refuse_nothing(triple[0])
-    check_weights(model, triple)
     if _is_array(triple[0]):
+        check_weights(model, triple)
         source = of_arrays(model, triple, _DEFAULT_BATCH if batch_size is None else batch_size, shuffle=shuffle)
-    elif isinstance(triple[0], tf.data.Dataset):
-        _refuse_separate(triple)
-        source = of_dataset(model, triple[0])
     else:
-        return FitPlan(triple[0], steps=steps, keywords={**rest, "steps_per_epoch": steps, "class_weight": None})
+        inputs.refuse_beside(triple, batch_size)
+        inputs.refuse_one_pass(triple[0], "steps_per_epoch", steps)
+        source = inputs.as_source(model, triple[0], shuffle=shuffle)
     return _plan_steps(model, source, steps, {**rest, "shuffle": False})  # Keras warns about its default with a data set
 
 
@@ -178,20 +179,18 @@ def evaluation_dataset(
     """
     x = triple[0]
     _refuse_nothing(x)
-    check_weights(model, triple)
     if _is_array(x):
+        check_weights(model, triple)
         size = _DEFAULT_BATCH if batch_size is None else batch_size
         source = of_arrays(model, triple, size, shuffle=False, labelled=labelled)
-    elif isinstance(x, tf.data.Dataset):
-        _refuse_separate(triple)
+    else:
+        inputs.refuse_beside(triple, batch_size)
         ((name, steps),) = limit.items()
-        if x.cardinality() == tf.data.INFINITE_CARDINALITY and steps is None:
+        source = inputs.as_source(model, x, labelled=labelled)
+        if source.size == tf.data.INFINITE_CARDINALITY and steps is None:
             raise ValueError(
                 f"This data set never ends. Pass `{name}=...` to say how many batches to read. Received: {name}=None"
             )
-        source = of_dataset(model, x, labelled=labelled)
-    else:
-        return x
     dataset = position.with_cardinality(position.follow(lambda: (0, 0), source.read), source.size)
     replicas = model.distribute_strategy.num_replicas_in_sync
     if replicas > 1:
@@ -206,13 +205,6 @@ def _is_array(x: Any) -> bool:
 def _refuse_nothing(x: Any) -> None:
     if x is None or isinstance(x, (str, bytes)):
         raise ValueError(f"Expected `x` to be an array or a `tf.data.Dataset`. Received: x={x!r}")
-
-
-def _refuse_separate(triple: Triple) -> None:
-    if triple[1] is not None or triple[2] is not None:
-        raise ValueError(
-            "A data set carries its own labels and weights: expected `y=None` and `sample_weight=None` beside it. Received: both"
-        )
 
 
 def _split(triple: Triple, fraction: float) -> tuple[Triple, Triple]:

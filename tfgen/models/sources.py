@@ -87,13 +87,14 @@ def of_arrays(model: Any, triple: tuple[Any, Any, Any], batch_size: int, *, shuf
     return Source(read, size, rows, lambda: n - (size - 1) * batch_size, Fingerprint(structure, content), tf.data.Options())
 
 
-def of_dataset(model: Any, dataset: tf.data.Dataset, *, labelled: bool = True) -> Source:
+def of_dataset(model: Any, dataset: tf.data.Dataset, *, labelled: bool = True, first: Any = None) -> Source:
     """Reads a data set, whose first batch is looked at and then given first to who reads it first: there may be no second reading.
 
     Args:
       model: the model that reads.
       dataset: batches of x, or of (x, y), or of (x, y, weights).
       labelled: whether a model that takes `y` needs it here.
+      first: its first batch, where somebody has looked already.
 
     Returns:
       source: the same batches as triples: one graph then serves all data, with labels and weights or without.
@@ -110,7 +111,7 @@ def of_dataset(model: Any, dataset: tf.data.Dataset, *, labelled: bool = True) -
         )
     size = int(dataset.cardinality())
     if isinstance(dataset, position.ResumableDataset):
-        first, begin = next(iter(dataset.read_from(0)), None), dataset.read_from
+        first, begin = next(iter(dataset.read_from(0)), None) if first is None else first, dataset.read_from
     else:
         opened = _Opened(dataset)
         first, begin = opened.first, opened.read

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen.models import pipeline
+from tfgen.models import inputs, pipeline
 from tfgen.models.clock import in_order
 
 __all__ = ["TrainingMixin"]
@@ -28,13 +28,15 @@ class TrainingMixin:
         """Trains the model as `keras.Model.fit` does, with a data order that a resumed run repeats.
 
         Arrays are shuffled by (model's seed, model's epoch); so are data sets of `tfgen.data`. A data set of your own must be
-        deterministic for a resumed run to be exact. An epoch with `steps_per_epoch` reads the first batches of a finite data
+        deterministic for a resumed run to be exact. The batches of a `PyDataset` or a generator are checked one by one, the first before
+        training starts. An epoch with `steps_per_epoch` reads the first batches of a finite data
         set, and goes on where the last epoch stopped in one that is endless or of unknown length. With several replicas a short
         last batch is dropped. A `fit` that was stopped inside an epoch goes on there when it is given the same data again, and
         says so; other data, or a `compile` in between, begins at the beginning.
 
         Args:
-          x: (n, *event_shape) array, or a `tf.data.Dataset` of batches, with or without labels.
+          x: (n, *event_shape) array, or batches of that, with or without labels: a `tf.data.Dataset`, a `keras.utils.PyDataset`, whose
+            batches are shuffled unless `shuffle=False`, or a generator, which needs `steps_per_epoch`.
           y: labels, where the model takes them.
           batch_size: rows per move for arrays, 32 by default; a step is one move, but for games with several critic steps.
           epochs: epochs to train.
@@ -51,13 +53,13 @@ class TrainingMixin:
         plan = pipeline.plan_fit(self, (x, y, keywords.pop("sample_weight", None)), batch_size, keywords)
         given = keywords.pop("callbacks", None)
         is_list = isinstance(given, keras.callbacks.CallbackList)
-        clock, callbacks = in_order(plan, given.callbacks if is_list else keras.tree.flatten(given or []))
+        own = given.callbacks if is_list else keras.tree.flatten(given or [])
+        clock, callbacks = in_order(plan, inputs.with_hooks(x, own))
+        is_unknown = plan.fingerprint is not None and plan.steps is None
         if is_list:
             given.callbacks[:] = callbacks
             given.set_model(self)
-        elif (
-            plan.fingerprint is not None and plan.steps is None
-        ):  # made here, as Keras would show what is declared as the number of steps
+        elif is_unknown:  # made here, as Keras would show what is declared as the number of steps
             shown = {"verbose": verbose, "epochs": epochs, "steps": None}
             given = keras.callbacks.CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, **shown)
         else:
@@ -80,7 +82,7 @@ class TrainingMixin:
         noise is not advanced. With several replicas the last batch is padded, and the padding is left out of every mean.
 
         Args:
-          x: array or `tf.data.Dataset`, as for `fit`.
+          x: array or batches, as for `fit`.
           y: labels, where the model takes them.
           batch_size: rows at once for arrays.
           verbose: as in Keras.
@@ -103,7 +105,7 @@ class TrainingMixin:
         """Computes what calling the model computes, over all rows, as `keras.Model.predict` does.
 
         Args:
-          x: array or `tf.data.Dataset`; unconditional models pass over labels in it.
+          x: array or batches, as for `fit`; unconditional models pass over labels in it.
           batch_size: rows at once for arrays.
           verbose: as in Keras.
           y: labels beside an array, where the model is conditional.

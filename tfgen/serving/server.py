@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfgen import checks
 from tfgen.serving._grpc_server import GrpcServer
 from tfgen.serving._manager import ModelManager
 from tfgen.serving._rest_server import RestServer
@@ -102,13 +103,14 @@ class Server:
             raise ValueError(f"`poll_seconds` must be above 0. Received: poll_seconds={poll_seconds}")
         if name is not None and model_config_file is not None:
             raise ValueError(f"A model_config_file names its models. Leave out `name`. Received: name={name!r}")
-        self.directory = Path(os.path.abspath(directory))
+        self.directory = Path(os.path.abspath(checks.path(directory, "directory")))
         self.name = name
         self.host = host
         self.rest_port = rest_port
         self.grpc_port = grpc_port
         self._poll_seconds = poll_seconds
-        self._config_file = None if model_config_file is None else Path(os.path.abspath(model_config_file))
+        given = model_config_file
+        self._config_file = None if given is None else Path(os.path.abspath(checks.path(given, "model_config_file")))
         self._limits = limits or Limits()
         self._stopped = threading.Event()
         self._manager: ModelManager | None = None

@@ -50,13 +50,29 @@ def fit(bench: Bench) -> None:
     expect(moved > 0.5 * len(after), f"only {moved} of {len(after)} variables moved")
 
 
+class _Numbered(keras.utils.PyDataset):
+    """Batches of arrays, by number."""
+
+    def __init__(self, *parts: np.ndarray) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return len(self.parts[0]) // BATCH
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        return tuple(part[index * BATCH : (index + 1) * BATCH] for part in self.parts)
+
+
 @line("fit", "check_data", "train_step", "target", "batches_per_step", "accepts_sample_weight")
 def fit_from_datasets(bench: Bench) -> None:
-    """A `tf.data.Dataset`, with labels or without, trains like the same arrays in the same order, to the last bit."""
+    """A `tf.data.Dataset`, with labels or without, and a `PyDataset` train like the same arrays in the same order, to the last bit."""
     labels = bench.labels(bench.rows)
     arrays = bench.after(lambda model: bench.fit(model, y=labels, shuffle=False))
     plain = {"y": None, "batch_size": None}
     same(bench.after(lambda model: bench.fit(model, x=bench.dataset(bench.x, labels), **plain)), arrays, "dataset with labels")
+    numbered = _Numbered(bench.x, labels)
+    same(bench.after(lambda model: bench.fit(model, x=numbered, shuffle=False, **plain)), arrays, "PyDataset")
     if bench.y is None:
         same(bench.after(lambda model: bench.fit(model, x=bench.dataset(bench.x), **plain)), arrays, "dataset without labels")
         same(bench.after(lambda model: bench.fit(model, shuffle=False)), arrays, "arrays without labels")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tfgen import paths
+from tfgen import checks, paths
 from tfgen.zoo.numbers import check_number
 
 __all__ = ["FILES", "locate", "names", "read_metrics", "sha256_of", "write_entry"]
@@ -58,7 +58,7 @@ def locate(name: str | os.PathLike[str]) -> Path:
     known = names()
     if str(name) in known:
         return paths.zoo_folder() / str(name)
-    path = Path(name)
+    path = checks.path(name, "name")
     if path.is_dir():
         return path
     near = difflib.get_close_matches(str(name), known, 1, cutoff=0.4)

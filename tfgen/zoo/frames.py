@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgen import data, paths, random
+from tfgen import checks, data, paths, random
 from tfgen.zoo.environment import hardware, versions
 from tfgen.zoo.numbers import check_number
 from tfgen.zoo.protocols import Protocol
@@ -99,7 +99,7 @@ def write_frames(content: dict[str, Any], path: str | os.PathLike[str] | None = 
     Returns:
       path: the file.
     """
-    target = Path(path) if path is not None else paths.zoo_folder() / _FILE
+    target = checks.path(path) if path is not None else paths.zoo_folder() / _FILE
     aside = target.with_name(f".{os.getpid()}-{target.name}")
     try:
         aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def read_frames(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
       FileNotFoundError: there is no such file.
       ValueError: a number without its protocol, or of another feature space than the frozen one.
     """
-    target = Path(path) if path is not None else paths.zoo_folder() / _FILE
+    target = checks.path(path) if path is not None else paths.zoo_folder() / _FILE
     if not target.is_file():
         raise FileNotFoundError(f"Expected the frames' numbers, which `tfgen scoreboard --frames` writes. Received: {target}")
     content = json.loads(target.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfgen import data
-from tfgen.data.audio import is_speech
+from tfgen.data.audio import audio_windows, is_speech
 
 __all__ = ["Protocol"]
 
@@ -59,6 +59,11 @@ class Protocol:
     def place(self) -> str:
         """Names the data in one phrase, for example "fashion_mnist test, 8bit"; sound has no view."""
         return f"{self.data} {self.split}" if is_speech(self.data) else f"{self.data} {self.split}, {self.view}"
+
+    @property
+    def sample_rate(self) -> int | None:
+        """The rate of sound in Hz; None for other data."""
+        return audio_windows(self.data)[1] if is_speech(self.data) else None
 
     def labels(self) -> np.ndarray:
         """Reads the class of each image, in the order of `read`.

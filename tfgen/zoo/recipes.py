@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from tfgen import models
+from tfgen import checks, models
 from tfgen import precision as formats
 from tfgen.zoo.entries import locate
 from tfgen.zoo.protocols import Protocol
@@ -192,7 +192,7 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
     """
     import yaml
 
-    path = Path(source)
+    path = checks.path(source, "source")
     if path.suffix not in (".yaml", ".yml"):
         path = locate(source) / "recipe.yaml"
     if not path.is_file():

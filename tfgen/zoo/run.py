@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfgen import random
+from tfgen.models import inputs
 from tfgen.zoo.abilities import condition_name, conditions_in_turn
 from tfgen.zoo.protocols import Protocol
 from tfgen.zoo.quality import Quality
@@ -45,7 +46,8 @@ class Run:
 
     @cached_property
     def reference(self) -> Reference:
-        """The data of the protocol."""
+        """The data of the protocol, sound at the model's own rate."""
+        inputs.check_rate(self.model, self.protocol.sample_rate)
         return Reference(self.protocol, progress=self.progress)
 
     @cached_property

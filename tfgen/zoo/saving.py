@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen import audio, pictures
+from tfgen import audio, checks, pictures
 from tfgen.models.base import GenerativeModel
 from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
@@ -101,6 +101,7 @@ def save(
       >>> tfgen.zoo.load(folder).event_shape
       (4, 4, 1)
     """
+    directory = checks.path(directory, "directory")
     recipe = read_recipe(recipe) if isinstance(recipe, (str, os.PathLike)) else recipe
     plain = convert(model)
     _check_finite(plain)
@@ -108,7 +109,7 @@ def save(
     title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
     numbers = add_commands(numbers, title)
     text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
-    log = Path(history).read_bytes() if history is not None else None
+    log = checks.path(history, "history").read_bytes() if history is not None else None
 
     def fill(folder: Path) -> None:
         plain.save(folder / "model.keras")
@@ -121,7 +122,7 @@ def save(
         _draw(plain, recipe, folder / "samples.png")
         (folder / "README.md").write_text(render_card(folder, title), encoding="utf-8")
 
-    return write_entry(Path(directory), fill)
+    return write_entry(directory, fill)
 
 
 def add_commands(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
@@ -142,14 +143,14 @@ def _draw(model: Any, recipe: Recipe | None, path: Path) -> None:
         turn = conditions_in_turn(model, _SAMPLES)
         if turn is None:
             return  # nobody can choose them
-        if len(model.event_shape) == 3 and model.event_shape[-1] in (1, 3):
+        if pictures.can_draw(model.event_shape):
             pictures.save_grid(model.sample(_SAMPLES, seed=0, **turn), path)
         elif get_medium(model) == "audio":
             turn = {name: rows[:_CLIPS] for name, rows in turn.items()}
             heard = model.sample(_CLIPS, seed=0, length=_SECONDS * model.sample_rate, **turn)
             pictures.save_grid(pictures.envelopes(heard), path)
             audio.write_wav(path.with_suffix(".wav"), heard[0], sample_rate=model.sample_rate)
-    elif recipe is not None:
+    elif recipe is not None and pictures.can_draw(model.event_shape):
         draw_classes(model, recipe.protocol().read()[0][:_LOOKED_AT], path)
 
 
@@ -239,7 +240,7 @@ def pack(
       FileNotFoundError: Expected the folder of a finished training. Received: ... without checkpoint.keras
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
-    training = Path(training)
+    training = checks.path(training, "training")
     for name in ("checkpoint.keras", "run.json", "history.csv"):
         if not (training / name).is_file():
             raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfgen import metrics, paths
+from tfgen import checks, metrics, paths
 from tfgen.zoo.entries import read_metrics
 from tfgen.zoo.frames import FRAMES, VIEWS, read_frames
 from tfgen.zoo.recipes import read_recipe
@@ -120,7 +120,7 @@ def render_scoreboard(zoo: str | os.PathLike[str] | None = None) -> str:
       FileNotFoundError: the frames have not been measured.
       ValueError: a number without its protocol, or of another feature space than the frozen one.
     """
-    root = Path(zoo) if zoo is not None else paths.zoo_folder()
+    root = checks.path(zoo, "zoo") if zoo is not None else paths.zoo_folder()
     frames = read_frames(root / "frames.json")
     entries = [(path.parent, read_metrics(path.parent)) for path in sorted(root.glob("*/metrics.json"))]
     entries = [entry for entry in entries if hasattr(read_recipe(entry[0]).model_class, "sample")]
@@ -159,7 +159,7 @@ def write_scoreboard(path: str | os.PathLike[str], zoo: str | os.PathLike[str] |
       ValueError: the file has no marks.
       FileNotFoundError: there is no such file, or the frames have not been measured.
     """
-    target = Path(path)
+    target = checks.path(path)
     text = target.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"Expected the lines {BEGIN} and {END}, once each. Received: {target}")

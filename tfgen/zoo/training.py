@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from tfgen import callbacks, data
+from tfgen import callbacks, checks, data
 from tfgen.zoo.environment import hardware
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack
@@ -51,7 +51,7 @@ def fit_recipe(
       FileNotFoundError: No model of this name in the zoo, and no such folder. Did you mean 'vae-fashion-mnist'? ...
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
-    directory = Path(directory)
+    directory = checks.path(directory, "directory")
     directory.mkdir(parents=True, exist_ok=True)
     model = recipe.build()
     settings = {"labels": model.conditional and model.num_classes is not None, **recipe["data"]}
@@ -60,6 +60,7 @@ def fit_recipe(
     steps = int(dataset.cardinality())
     total = recipe["epochs"] if epochs is None else epochs
     resumed = (directory / "checkpoint.keras").exists()
+    pictured = hasattr(model, "sample") and callbacks.Samples.can_draw(model)
     model.fit(
         dataset,
         epochs=total,
@@ -67,7 +68,7 @@ def fit_recipe(
         callbacks=[
             callbacks.Checkpoint(directory, every_steps=every_steps),
             callbacks.Progress(steps * total),
-            *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if hasattr(model, "sample") else []),
+            *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if pictured else []),
             keras.callbacks.CSVLogger(str(directory / "history.csv"), append=resumed),
             keras.callbacks.TerminateOnNaN(),
             _Stopwatch(directory, resumed),
@@ -112,7 +113,8 @@ def train(
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     recipe.protocol().read()  # a training whose result cannot be measured is not begun
-    training = Path(directory) / "training"
+    directory = checks.path(directory, "directory")
+    training = directory / "training"
     fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
     run = json.loads((training / _LOG).read_text()) if (training / _LOG).exists() else {"epochs": 0, "steps": 0}
     if run["epochs"] < (epochs or recipe["epochs"]):

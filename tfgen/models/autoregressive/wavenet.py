@@ -46,7 +46,7 @@ class WaveNet(AutoregressiveModel):
       filters: features of the residual path.
       gated: gated units of each block; 0 for as many as `filters`.
       skip: features of the skip path and of the head.
-      sample_rate: in Hz, for WAV files.
+      sample_rate: in Hz, for WAV files; a data set that carries another rate is refused.
       ema: decay of the averaged weights, for example 0.999, or None.
       seed: fixes training noise and data order.
       **kwargs: Keras's `name` and `dtype`.
