@@ -117,10 +117,10 @@ class ClipsLate(Trio):
     def take_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         game = self.game
         try:
-            self.game = dataclasses.replace(game, penalty=None)
+            object.__setattr__(self, "game", dataclasses.replace(game, penalty=None))
             return super().take_step(batch)
         finally:
-            self.game = game
+            object.__setattr__(self, "game", game)
 
     def end_epoch(self) -> None:
         self.game.penalty.project(self.discriminator.trainable_variables)

@@ -29,6 +29,7 @@ class Clock(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._fresh = True
+        self.model.began = self.model.settings()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._skipped = int(self.model.batch.numpy())
@@ -39,6 +40,10 @@ class Clock(keras.callbacks.Callback):
         self._fresh = False
         # the data counts batches, of which a step may take several
         data.set_position(int(self.model.epoch.numpy()), skip * self.model.batches_per_step)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if batch == 0:  # what callbacks have set between epochs: layers frozen, networks exchanged
+            self.model.make_train_function()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.batch.assign(self._skipped + batch + 1)
