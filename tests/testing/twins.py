@@ -96,6 +96,20 @@ class Unchecked(Labelled):
         return given.pop("label")
 
 
+class Unguarded(Neighbours):
+    """A server may bring examples and seeds that Python would refuse."""
+
+    def checked(self, inputs: Any) -> dict[str, tf.Tensor]:
+        return dict(inputs)
+
+
+class Thaws(Neighbours):
+    """A file does not hold what is frozen."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: value for name, value in super().get_config().items() if name != "frozen"}
+
+
 class ForgetsAnOptimizer(Trio):
     """A checkpoint does not bring back the moments of the discriminator."""
 

@@ -29,6 +29,7 @@ class SettableMixin:
     settable: ClassVar[tuple[str, ...]] = ()  # arguments of the constructor that may be changed
     _fixed: frozenset[str] = frozenset()
     _networks: frozenset[str] = frozenset()
+    takes_networks = False  # whether the constructor does, so that they may be exchanged
     _stale = False  # whether training has to be traced again
     began: dict[str, Any] | None = None  # what `settings` were when `fit` began
     default_configs: dict[str, str | None]  # of default networks as they were made
@@ -39,7 +40,7 @@ class SettableMixin:
         networks = {*networks_of(self)} - {*_LAYERS_OF_OTHERS}
         given = {name for name in (*self.arguments, *_FIXED) if hasattr(self, name)}
         self.default_configs, self.built_frozen = configuration.default_configs(self), bool(self.frozen)
-        self._networks = frozenset(networks)
+        self._networks, self.takes_networks = frozenset(networks), bool(networks & {*self.arguments})
         self._fixed = frozenset(given - networks - {*self._settable_arguments()})
 
     def _settable_arguments(self: Any) -> list[str]:

@@ -333,7 +333,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
         def complete(observed: tf.Tensor, seed: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             known = tf.cast(observed > 0, tf.float32)
-            x, condition = inputs.pop(self.medium) * known, self.take_condition(inputs)
+            x, condition = tf.where(observed > 0, inputs.pop(self.medium), 0.0), self.take_condition(inputs)
             return {
                 self.medium: self.fill(x, known, seed, condition, self.take_controls(inputs), extent=self._extent_of(x.shape))
             }
