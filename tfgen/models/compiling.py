@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,22 +133,30 @@ def renew(model: Any, *, keep: bool = False) -> bool:
       changed: whether training has to be traced again.
     """
     changed, renewed = tuple(model.frozen) != model.compiled_frozen, {}
-    model.compiled_frozen = tuple(model.frozen)
+    before, model.compiled_frozen = dict(model.compiled_variables), tuple(model.frozen)
     for name, variables in _variables(model).items():
-        if variables != model.compiled_variables[name]:
+        if variables != before[name]:
             old = getattr(model, name)
             renewed[name] = (type(old).from_config(old.get_config()), old)
     if renewed:
         install(model, {**model.optimizers, **{name: fresh for name, (fresh, _) in renewed.items()}})
-    for fresh, old in renewed.values() if keep else ():
-        _keep(fresh, old)
+    for name, (_, old) in renewed.items() if keep else ():
+        _keep(getattr(model, name), old, model.compiled_variables[name], before[name])
     return changed or bool(renewed)
 
 
-def _keep(fresh: Any, old: Any) -> None:
-    """Copies what two optimizers have of the same name, where no second variable of either has it too."""
-    names = [Counter(variable.path for variable in optimizer.variables) for optimizer in (fresh, old)]
-    source = {variable.path: variable for variable in old.variables}
-    for variable in fresh.variables:
-        if all(count[variable.path] == 1 for count in names):
-            variable.assign(source[variable.path])
+def _keep(fresh: Any, old: Any, variables: Sequence[int], before: Sequence[int]) -> None:
+    """Copies what an optimizer has counted, and its slots for variables that it was made for before: they are in lists alike."""
+    places = {variable: place for place, variable in enumerate(before)}
+    for name, value in vars(fresh).items():
+        other = vars(old).get(name)
+        if isinstance(value, keras.optimizers.Optimizer):
+            _keep(value, other, variables, before)
+        elif isinstance(value, keras.Variable):
+            value.assign(other)
+        elif (
+            isinstance(value, list) and name != "_variables" and (len(value), len(other or ())) == (len(variables), len(before))
+        ):
+            for slot, variable in zip(value, variables, strict=True):
+                if variable in places and isinstance(slot, keras.Variable):
+                    slot.assign(other[places[variable]])
