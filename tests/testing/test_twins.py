@@ -38,7 +38,9 @@ TWINS = [
     Twin(twins.LabelIgnored, "conditions", "another order|another `label` in row 1", ("evaluate", "served", "bad_conditions")),
     Twin(twins.Unscaled, "replicas", "slots of|weights after", ("fit", "weights_of_rows", "run_eagerly")),
     Twin(twins.Sums, "weights_of_rows", "changes nothing", ("fit", "evaluate", "fit_from_datasets")),
-    Twin(twins.Unchecked, "served_checks", "there was none", ("conditions", "bad_conditions", "served", *_OF_SAMPLES)),
+    Twin(
+        twins.Unchecked, "served_checks", "must say what is expected", ("conditions", "bad_conditions", "served", *_OF_SAMPLES)
+    ),
     Twin(twins.Unguarded, "served_checks", "there was none", ("served", "signatures", "bad_input", "bad_seeds")),
     Twin(twins.Thaws, "set_later", "the loaded model has frozen", ("keras_file", "configuration", "resume")),
     Twin(twins.ForgetsAnOptimizer, "resume", "started again", ("keras_file", "fit", "order_of_moves")),

@@ -103,6 +103,7 @@ class Unguarded(Neighbours):
         return dict(inputs)
 
 
+@keras.saving.register_keras_serializable("twins")
 class Thaws(Neighbours):
     """A file does not hold what is frozen."""
 
