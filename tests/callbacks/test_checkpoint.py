@@ -200,6 +200,49 @@ def test_another_class_or_optimizer_is_refused(tmp_path: Path) -> None:
         fit(model, 2, Checkpoint(tmp_path))
 
 
+class Anneals(keras.callbacks.Callback):
+    """Raises beta epoch by epoch, and thaws the encoder in the third."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.beta, self.model.encoder.trainable = 0.5 * epoch, epoch >= 2
+
+
+def vae(frozen: bool = False, **arguments: Any) -> tfgen.VAE:
+    keras.utils.set_random_seed(3)
+    model = tfgen.VAE((4, 4, 1), **{"latent_dim": 2, "network": "mlp", "width": 4, **arguments})
+    model.encoder.trainable = not frozen
+    model.compile(run_eagerly=True)
+    return model
+
+
+def test_what_a_callback_sets_goes_on_where_it_was(tmp_path: Path) -> None:
+    straight = vae()
+    fit(straight, 4, Anneals())
+    for step in (5, 8):
+        with pytest.raises(RuntimeError):
+            fit(vae(), 4, Anneals(), Checkpoint(tmp_path, every_steps=1), At(step, RuntimeError("the machine fails")))
+    again = vae()
+    fit(again, 4, Anneals(), Checkpoint(tmp_path, every_steps=1))
+    assert_same(again, straight)
+    assert (again.beta, again.frozen) == (1.5, [])
+
+
+def test_what_was_set_before_is_compared(tmp_path: Path) -> None:
+    fit(vae(frozen=True), 1, Checkpoint(tmp_path))
+    model = vae()
+    before = state(model)
+    with pytest.raises(ValueError, match=r"does not fit this model.*`frozen` was \['encoder'\], and is \[\]"):
+        fit(model, 2, Checkpoint(tmp_path))
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match=r"`beta` was 1.0, and is 2.0"):
+        fit(vae(frozen=True, beta=2.0), 2, Checkpoint(tmp_path))
+    again, straight = vae(frozen=True), vae(frozen=True)
+    fit(again, 2, Checkpoint(tmp_path))
+    fit(straight, 2)
+    assert_same(again, straight)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 half a file"])
 def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.keras").write_bytes(content)

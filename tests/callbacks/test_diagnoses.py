@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.callbacks.patients import SHAPE, X, adam, examine, gan, names, pixelcnn, the, vae
 from tfgen.callbacks import Doctor, Thresholds
+from tfgen.callbacks._diagnoses import saturated
 
 # ---- games ----
 
@@ -22,6 +23,12 @@ def test_a_saturated_discriminator() -> None:
     assert found.evidence["discriminator_loss"] < 0.03
     assert found.evidence["generator_gradient"] < 0.1 * found.evidence["largest_gradient"]
     assert "non_saturating" in found.advice
+
+
+def test_a_frozen_generator_has_no_gradient_to_lose() -> None:
+    now = {"chance_loss": 1.4, "least_loss": 0.0, "discriminator_loss": 1e-3, "generator_gradient": 0.0}
+    assert saturated([now] * 3, Thresholds()) is None
+    assert saturated([{**now, "generator_gradient": 1.0}, now], Thresholds()) is not None
 
 
 def test_a_discriminator_that_wins_for_long() -> None:

@@ -14,6 +14,7 @@ from tfgen.objectives import WeightClipping
 from tfgen.testing import Case
 
 from ..models.toys import CASES as TOYS
+from .readme import OneConvolution
 
 __all__ = ["CASES"]
 
@@ -283,6 +284,14 @@ CASES = [
         classifier,
         sizes=[lambda: classifier((9, 7, 3))],
         own_networks=lambda: tfgen.Classifier((8, 6, 1), num_classes=3, network=dense((8, 6, 1), (3,))),
+    ),
+    Case(
+        "readme",
+        lambda **overrides: OneConvolution((5, 4, 1), **overrides),
+        levels=2,
+        sizes=[lambda: OneConvolution((9, 7, 3))],
+        modules=("tfgen", "tests.conformance.readme"),
+        exempt={"own_networks": "Its one convolution is the model, as the README has it."},
     ),
     # what the bases promise beyond the systems that stand on them
     *TOYS,

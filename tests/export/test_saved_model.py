@@ -310,3 +310,18 @@ def test_metadata_that_json_cannot_hold_is_refused(tmp_path, metadata):
     with pytest.raises(ValueError, match="JSON can hold"):
         saved_model(OneSignature(lambda seed: {"point": seed}, SEED, metadata=metadata), tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_python_refuses_is_an_error_in_the_export(tmp_path: Path):
+    model = tfgen.FVBN((2, 2, 1))
+    folder = saved_model(model, tmp_path, warm_up=False)
+    half, seed = np.full((1, 2, 2, 1), 0.5, np.float32), np.array([1], np.int64)
+    for signature, wrong, told in [
+        ("log_prob", {"image": half}, "Expected `image` to hold only 0 and 1"),
+        ("complete", {"image": half, "observed": 2 * half, "seed": seed}, "Expected `image` to hold only 0 and 1"),
+        ("complete", {"image": half, "observed": -half, "seed": seed}, "Expected `observed` of finite numbers, above 0"),
+        ("sample", {"seed": -seed}, r"Expected `seed` in \[0, 2\*\*53\)"),
+        ("sample_with_controls", {"seed": seed, "temperature": np.array([1, 1], np.float32)}, "as many rows of each"),
+    ]:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+            loaders.run_in_session(folder, signature, wrong)

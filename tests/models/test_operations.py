@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -283,6 +285,17 @@ def test_settings_and_shapes_of_their_own_have_graphs_of_their_own() -> None:
     ]
     assert found == [[[1.0] * 2], [[3.0] * 2], [[3.0] * 4], [[1.0] * 2]]
     assert len(functions) == 3
+
+
+def test_only_so_many_graphs_are_kept_and_those_used_last() -> None:
+    functions: dict[str, Any] = {}
+    scale = Operation(lambda x, n: {"y": x * n}, [batch_of((), tf.float32, "x")], settings={"n": 1})
+    dropped = weakref.ref(compiled(functions, "scale", scale, {"x": ()}, {"n": 2}).graph)
+    for n in range(3, 60):
+        compiled(functions, "scale", scale, {"x": ()}, {"n": 1})  # used all the time
+        compiled(functions, "scale", scale, {"x": ()}, {"n": n})
+    gc.collect()
+    assert len(functions) == 24 and {"scale n=1", "scale n=59"} <= {*functions} and dropped() is None
 
 
 def test_finite_and_rows_inside_a_graph_and_outside() -> None:

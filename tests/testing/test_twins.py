@@ -42,6 +42,8 @@ TWINS = [
     Twin(
         twins.Unchecked, "served_checks", "must say what is expected", ("conditions", "bad_conditions", "served", *_OF_SAMPLES)
     ),
+    Twin(twins.Unguarded, "served_checks", "there was none", ("served", "signatures", "bad_input", "bad_seeds")),
+    Twin(twins.Thaws, "set_later", "the loaded model has frozen", ("keras_file", "configuration", "resume")),
     Twin(twins.ForgetsAnOptimizer, "resume", "started again", ("keras_file", "fit", "order_of_moves")),
     Twin(twins.ClipsLate, "projections", "after batch 0", ("players", "order_of_moves", "resume", "keras_file")),
     Twin(twins.Rewarded, "penalties", "a penalty that costs -", ("players", "order_of_moves", "evaluate")),

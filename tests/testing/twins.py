@@ -96,6 +96,21 @@ class Unchecked(Labelled):
         return given.pop("label")
 
 
+class Unguarded(Neighbours):
+    """A server may bring examples and seeds that Python would refuse."""
+
+    def checked(self, inputs: Any) -> dict[str, tf.Tensor]:
+        return dict(inputs)
+
+
+@keras.saving.register_keras_serializable("twins")
+class Thaws(Neighbours):
+    """A file does not hold what is frozen."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: value for name, value in super().get_config().items() if name != "frozen"}
+
+
 @keras.saving.register_keras_serializable("twins")
 class ForgetsAnOptimizer(Trio):
     """A checkpoint does not bring back the moments of the discriminator."""
@@ -119,10 +134,10 @@ class ClipsLate(Trio):
     def take_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         game = self.game
         try:
-            self.game = dataclasses.replace(game, penalty=None)
+            object.__setattr__(self, "game", dataclasses.replace(game, penalty=None))
             return super().take_step(batch)
         finally:
-            self.game = game
+            object.__setattr__(self, "game", game)
 
     def end_epoch(self) -> None:
         self.game.penalty.project(self.discriminator.trainable_variables)

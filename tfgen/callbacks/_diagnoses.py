@@ -47,7 +47,7 @@ def saturated(looks: Looks, thresholds: Thresholds) -> Seen | None:
     if share is None or not share < thresholds.saturated_loss:
         return None
     gradient, largest = now["generator_gradient"], max(look.get("generator_gradient", 0.0) for look in looks)
-    if not gradient <= thresholds.vanishing_gradient * largest:
+    if not largest or not gradient <= thresholds.vanishing_gradient * largest:  # a frozen generator has none
         return None
     evidence: dict[str, float | str] = {
         "discriminator_loss": now["discriminator_loss"],

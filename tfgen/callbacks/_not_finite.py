@@ -50,7 +50,7 @@ class WeightWatch:
         for optimizer in getattr(self._model.optimizer, "optimizers", []):
             places += [("optimizer", variable) for variable in optimizer.variables]
         places = [(where, variable) for where, variable in places if tf.as_dtype(variable.dtype).is_floating]
-        if len(places) != len(self._places) or self._function is None:
+        if self._function is None or [id(v) for _, v in places] != [id(v) for _, v in self._places]:
             self._places, self._function = places, tf.function(self._finite, autograph=False, reduce_retracing=True)
         if not self._places:
             return None

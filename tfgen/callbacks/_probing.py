@@ -40,6 +40,7 @@ class Prober:
         if labels is not None and getattr(model, "conditional", False):
             self.labels = np.asarray(labels[:_ROWS])
         self._function: Any = None
+        self._training: Any = None  # the training function that it is the twin of
         self._real: dict[str, float] | None = None
 
     def measure(self, threshold: float) -> dict[str, Any]:
@@ -56,8 +57,8 @@ class Prober:
         model = self.model
         kept = [(variable, _value(variable)) for variable in model.non_trainable_weights]
         kept += [(generator.state, _value(generator.state)) for generator in seed_generators(model)]
-        if self._function is None:
-            self._function = tf.function(self._on_replicas, autograph=False)
+        if self._function is None or self._training is not model.train_function:  # networks or settings have changed since
+            self._function, self._training = tf.function(self._on_replicas, autograph=False), model.train_function
         try:
             found = self._function(tf.constant(self.images), None if self.labels is None else tf.constant(self.labels))
         finally:

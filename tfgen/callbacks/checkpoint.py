@@ -71,7 +71,8 @@ class Checkpoint(Saver):
             return False
         begun = int(self.model.epoch.numpy())
         variables = [*self.model.weights, *(v for optimizer in self.model.optimizers.values() for v in optimizer.variables)]
-        kept, place = [variable.numpy() for variable in variables], self.model.place
+        kept, optimizers, settings = [variable.numpy() for variable in variables], self.model.optimizers, self.model.settings()
+        place = self.model.place
         try:
             self._load()
             done = int(self.model.epoch.numpy()) - begun
@@ -81,6 +82,9 @@ class Checkpoint(Saver):
                     f"Received: a checkpoint of epoch {begun + done}, a model of epoch {begun}"
                 )
         except ValueError:
+            self.model.set_settings(settings)
+            for name, optimizer in optimizers.items():
+                setattr(self.model, name, optimizer)
             for variable, value in zip(variables, kept, strict=True):
                 variable.assign(value)
             self.model.place = place
@@ -104,8 +108,12 @@ class Checkpoint(Saver):
 
     def _load(self) -> None:
         try:
-            _check_same_model(self.model, self.path)
+            config, compiled = _check_same_model(self.model, self.path)
+            # what callbacks have set since training began: first what optimizers were made for, then what held when it was saved
+            self.model.frozen = compiled.get("frozen", config["frozen"])
+            self.model.make_train_function()
             self.model.load_weights(self.path)
+            self.model.set_settings({name: config[name] for name in self.model.settings()})
         except Exception as error:
             raise ValueError(
                 f"The checkpoint in {self.directory} does not fit this model; train into another directory, or delete "
@@ -149,19 +157,28 @@ class Checkpoint(Saver):
             aside.unlink(missing_ok=True)
 
 
-def _check_same_model(model: Any, path: Path) -> None:
-    """Compares class and arguments: Keras loads what happens to fit, and passes over optimizers and averages that do not."""
+def _check_same_model(model: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compares class and arguments: Keras loads what happens to fit, and passes over optimizers and averages that do not.
+
+    What was set while the stored `fit` ran is not compared, but what was set before it is. Returns the stored configs.
+    """
     with zipfile.ZipFile(path) as archive:
         stored = json.loads(archive.read("config.json"))
     own = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
     if stored["class_name"] != own["class_name"]:
         raise ValueError(f"it is of a {stored['class_name']}, this is a {own['class_name']}")
-    for part in ("config", "compile_config"):
-        theirs, ours = (found.get(part) or {} for found in (stored, own))
-        for name in sorted({*theirs, *ours} - {"name"}):
-            then, now = _comparable(theirs.get(name)), _comparable(ours.get(name))
-            if then != now:
-                raise ValueError(f"`{name}` was {then}, and is {now}")
+    then, now = ({"frozen": [], **found["config"], **found["config"].get("began", {})} for found in (stored, own))
+    _compare(then, now, {"name", "began"})
+    compiled = stored.get("compile_config") or {}
+    _compare(compiled, own.get("compile_config") or {}, {"frozen"})
+    return {"frozen": [], **stored["config"]}, compiled
+
+
+def _compare(then: dict[str, Any], now: dict[str, Any], passed_over: set[str]) -> None:
+    for name in sorted({*then, *now} - passed_over):
+        old, new = _comparable(then.get(name)), _comparable(now.get(name))
+        if old != new:
+            raise ValueError(f"`{name}` was {old}, and is {new}")
 
 
 def _comparable(value: Any) -> Any:

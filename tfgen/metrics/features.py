@@ -238,7 +238,12 @@ def _inception(weights: str | os.PathLike[str] | None) -> Extractor:
             f"{_INCEPTION_FILE} there. Received: {path}, which is not there"
         )
     shape = (_INCEPTION_SIZE, _INCEPTION_SIZE, 3)
-    network = keras.applications.InceptionV3(include_top=False, weights=None, pooling="avg", input_shape=shape)
+    image_format = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")  # it takes no argument for it
+    try:
+        network = keras.applications.InceptionV3(include_top=False, weights=None, pooling="avg", input_shape=shape)
+    finally:
+        keras.config.set_image_data_format(image_format)
     network.load_weights(path)
 
     def features(images: Any) -> Any:

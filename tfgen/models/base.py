@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import random
+from tfgen.models import guards
 from tfgen.models.computing import ComputingModel
 from tfgen.models.conditions import SET_BY
 from tfgen.models.controls import check_controls, check_extent
@@ -168,9 +169,7 @@ class GenerativeModel(ComputingModel, abc.ABC):
         """
         taken = {}
         for name, values in given.items():
-            legal = tf.reduce_all((values > 0.0) & tf.math.is_finite(values))
-            expected = f"Expected `{name}` above 0, and finite. Received:"
-            with tf.control_dependencies([tf.debugging.Assert(legal, [expected, values])]):
+            with tf.control_dependencies([guards.require_positive(values, name)]):
                 taken[name] = tf.identity(values)
         return taken
 

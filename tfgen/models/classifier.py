@@ -77,9 +77,12 @@ class Classifier(ComputingModel):
         self.default_networks = ("network",) if network is None else ()
         options = {"width": width, "num_features": num_features, "dropout": dropout, "dtype": self.dtype_policy}
         self.network = network or networks.image_classifier(self.image_shape, self.num_classes, **options)
-        configuration.check_network(self.network, "network", self.image_shape, (self.num_classes,))
+        self.check_networks()
         self.condition_on(None, target=ClassLabel(self.num_classes))
         self.finish(self.image_shape, players=[Player("", averaged=("network",))], metrics=["loss", "accuracy"])
+
+    def check_networks(self) -> None:
+        configuration.check_network(self.network, "network", self.image_shape, (self.num_classes,))
 
     def per_example(self, batch: Batch) -> dict[str, tf.Tensor]:
         images = augment(batch.x, batch.seeds) if batch.training and self.augment else batch.x

@@ -56,6 +56,7 @@ class Clock(keras.callbacks.Callback):
         self._quiet = contextlib.ExitStack()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.model.began = self.model.settings()  # before a checkpoint brings back what it held
         self._restored = any([saver.restore() for saver in self._savers])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -104,6 +105,10 @@ class Clock(keras.callbacks.Callback):
         model.batch.assign(batch)
         model.place = Place(plan.fingerprint, step - batch, begun if plan.endless else 0)
         return None if old is None else old.sums
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if batch == 0:  # what callbacks have set between epochs: layers frozen, networks exchanged
+            self.model.make_train_function()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._taken = batch + 1

@@ -9,9 +9,16 @@ import keras
 
 from tfgen.models.optimizers import OptimizerGroup, check_optimizer, loss_scaled
 
-__all__ = ["check_keywords", "install", "make_optimizers", "optimizers_by_player"]
+__all__ = ["check_keywords", "install", "make_optimizers", "optimizers_by_player", "renew"]
 
 _OF_KERAS = ("run_eagerly", "steps_per_execution", "jit_compile")
+_ASKS_FOR_NOTHING = (
+    "optimizer",
+    "loss",
+    "loss_weights",
+    "metrics",
+    "weighted_metrics",
+)  # when Keras's keyword is None, or empty
 
 
 def optimizers_by_player(model: Any, positional: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +55,15 @@ def check_keywords(model: Any, keywords: dict[str, Any]) -> None:
 
     Args:
       model: the model.
-      keywords: of `compile`, without the optimizers.
+      keywords: of `compile`, without the optimizers; those that ask for nothing, `loss=None`, are taken out.
 
     Raises:
       ValueError: there is such a keyword.
     """
+    for name in _ASKS_FOR_NOTHING:
+        value = keywords.get(name)
+        if value is None or (isinstance(value, (list, tuple, dict)) and not value):
+            keywords.pop(name, None)
     if set(keywords) - set(_OF_KERAS):
         raise ValueError(
             f"{type(model).__name__} brings its own objective and metrics: `compile` takes its optimizers, `run_eagerly`, "
@@ -98,7 +109,54 @@ def install(model: Any, optimizers: dict[str, Any]) -> None:
     with model.distribute_strategy.scope():
         for player in model.players:
             optimizer = loss_scaled(optimizers[player.optimizer_name], model.dtype_policy)
-            optimizer.build(player.variables(model))
+            if not optimizer.built:
+                optimizer.build(player.variables(model))
             setattr(model, player.optimizer_name, optimizer)
+    model.compiled_frozen, model.compiled_variables = tuple(model.frozen), _variables(model)
     if not any(player.optimizer_name == "optimizer" for player in model.players):
         model.optimizer = OptimizerGroup([getattr(model, player.optimizer_name) for player in model.players])
+
+
+def _variables(model: Any) -> dict[str, tuple[int, ...]]:
+    """Tells what each player trains from what it would train once layers are frozen or thawed, or networks exchanged."""
+    return {player.optimizer_name: tuple(id(variable) for variable in player.variables(model)) for player in model.players}
+
+
+def renew(model: Any, *, keep: bool = False) -> bool:
+    """Makes the optimizers anew of players that train other variables than when they were installed.
+
+    Args:
+      model: the model, compiled.
+      keep: whether moments of variables that are trained still, and the count of steps, are kept; else they begin anew.
+
+    Returns:
+      changed: whether training has to be traced again.
+    """
+    changed, renewed = tuple(model.frozen) != model.compiled_frozen, {}
+    before, model.compiled_frozen = dict(model.compiled_variables), tuple(model.frozen)
+    for name, variables in _variables(model).items():
+        if variables != before[name]:
+            old = getattr(model, name)
+            renewed[name] = (type(old).from_config(old.get_config()), old)
+    if renewed:
+        install(model, {**model.optimizers, **{name: fresh for name, (fresh, _) in renewed.items()}})
+    for name, (_, old) in renewed.items() if keep else ():
+        _keep(getattr(model, name), old, model.compiled_variables[name], before[name])
+    return changed or bool(renewed)
+
+
+def _keep(fresh: Any, old: Any, variables: Sequence[int], before: Sequence[int]) -> None:
+    """Copies what an optimizer has counted, and its slots for variables that it was made for before: they are in lists alike."""
+    places = {variable: place for place, variable in enumerate(before)}
+    for name, value in vars(fresh).items():
+        other = vars(old).get(name)
+        if isinstance(value, keras.optimizers.Optimizer):
+            _keep(value, other, variables, before)
+        elif isinstance(value, keras.Variable):
+            value.assign(other)
+        elif (
+            isinstance(value, list) and name != "_variables" and (len(value), len(other or ())) == (len(variables), len(before))
+        ):
+            for slot, variable in zip(value, variables, strict=True):
+                if variable in places and isinstance(slot, keras.Variable):
+                    slot.assign(other[places[variable]])

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import data
-from tfgen.models import conditions, operations
+from tfgen.models import conditions, guards, operations
 from tfgen.models.conditions import Condition
 from tfgen.models.hooks import hook
 from tfgen.models.operations import Operation
@@ -215,7 +215,49 @@ class ComputingModel(TrainableModel, abc.ABC):
         Returns:
           signatures: name -> `tfgen.models.signatures.Signature`; all inputs and outputs have the batch first.
         """
-        return {name: operation.signature() for name, operation in self.operations().items() if operation.served}
+        return {name: op.signature(self.checked) for name, op in self.operations().items() if op.served}
+
+    def checked(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Requires of what a server brings all that Python requires of arrays; tensors in Python need not lie on a grid.
+
+        Args:
+          inputs: of a signature, by name. What the model is conditional on, and controls, operations check themselves.
+
+        Returns:
+          inputs: the same, once they are right; zeros where nothing is observed.
+        """
+        found, needed = dict(inputs), [guards.require_rows(inputs)] if len(inputs) > 1 else []
+        if "observed" in found and self.medium in found:  # what stands at missing values may be anything
+            needed.append(guards.require_mask(found["observed"], "observed"))
+            found[self.medium] = tf.where(found["observed"] > 0, found[self.medium], 0.0)
+        if self.medium in found:
+            needed.append(guards.require_values(found[self.medium], self.medium, self.value_range, self.grid))
+        if "seed" in found:
+            needed.append(guards.require_seeds(found["seed"], "seed"))
+        if "latent" in found:
+            needed.append(guards.require_finite(found["latent"], "latent"))
+        with tf.control_dependencies(needed):
+            return {name: tf.identity(value) for name, value in found.items()}
+
+    @property
+    def grid(self) -> int | None:
+        """How many levels examples take in [0, 1]; None where they may lie between any."""
+        return None
+
+    def export(self, *arguments: Any, **keywords: Any) -> None:
+        """Refuses Keras's own export, which would store every weight twice and none of the signatures.
+
+        Args:
+          *arguments: of `keras.Model.export`.
+          **keywords: of `keras.Model.export`.
+
+        Raises:
+          ValueError: always; it names what exports a model.
+        """
+        raise ValueError(
+            f"Expected `tfgen.export.saved_model(model, directory)`, which exports all that a {type(self).__name__} computes. Received: "
+            f"model.export({', '.join([*map(repr, arguments), *keywords])})"
+        )
 
     @hook
     def facts(self) -> dict[str, Any]:

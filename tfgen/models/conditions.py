@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import data
+from tfgen.models import guards
 from tfgen.models.operations import is_tensor
 from tfgen.models.signatures import batch_of
 
@@ -218,8 +219,8 @@ class ClassLabel(Condition):
     def tensor(self, values: Any) -> tf.Tensor:
         label = tf.cast(values, tf.int64)
         inside = tf.reduce_all((label >= 0) & (label < self.num_classes))
-        expected = f"Expected labels in [0, {self.num_classes}), the classes being numbered from 0. Received:"
-        with tf.control_dependencies([tf.debugging.Assert(inside, [expected, label])]):
+        expected = f"labels in [0, {self.num_classes}), the classes being numbered from 0"
+        with tf.control_dependencies([guards.require(inside, expected, label)]):
             return tf.identity(label)
 
     def turn(self, n: int) -> np.ndarray:
@@ -286,7 +287,9 @@ class FrameFeatures(Condition):
         return array if n else np.zeros((0, self.frames(extent), self.channels), np.float32)
 
     def tensor(self, values: Any) -> tf.Tensor:
-        return tf.cast(values, tf.float32)
+        features = tf.cast(values, tf.float32)
+        with tf.control_dependencies([guards.require_finite(features, self.name)]):
+            return tf.identity(features)
 
     def count(self, value: Any, seed: Any) -> int | None:
         return None if value is None or np.ndim(seed) else len(value)

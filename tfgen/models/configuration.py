@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.distributions.base import Configured
 from tfgen.models.place import PLACE, load_place, save_place
 
 __all__ = [
     "RANDOM_STATE",
     "StoredMixin",
     "check_network",
+    "check_policy",
+    "check_precision",
+    "default_configs",
     "from_config",
     "load_random_states",
     "save_random_states",
     "seed_generators",
     "to_config",
+    "with_precision",
 ]
 
 RANDOM_STATE = "random_state_"
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# Where networks are compared: what is kept elsewhere, what loading adds, what saving adds.
+_PASSED_OVER = ("trainable", "build_config", "compile_config", "shared_object_id")
+_LATER = ("frozen", "began")  # in a config beside the constructor's arguments: what was set since
 
 
 def check_network(
@@ -58,6 +68,95 @@ def check_network(
         raise ValueError(f"{expected} Received: from {what} to {received}")
 
 
+def check_precision(policy: Any) -> None:
+    """Refuses number formats in which weights, densities or samples would not be float32.
+
+    Args:
+      policy: a model's dtype policy.
+
+    Raises:
+      ValueError: it is another one than "float32", "mixed_bfloat16" and "mixed_float16".
+    """
+    if policy.name not in _PRECISIONS:
+        raise ValueError(
+            f"Expected `dtype` to be one of {', '.join(map(repr, _PRECISIONS))}: weights, densities and samples are float32 in each of "
+            f"them. None takes Keras's global policy. Received: dtype={policy.name!r}"
+        )
+
+
+def check_policy(network: Any, name: str, policy: Any) -> None:
+    """Refuses a network of another dtype policy than its model's, which would ignore the model's, or compute more roughly.
+
+    Args:
+      network: a Keras layer.
+      name: what the caller calls it.
+      policy: the model's dtype policy.
+
+    Raises:
+      ValueError: a layer computes in a format that is neither the policy's nor float32, or none with weights in the policy's.
+    """
+    if isinstance(network, Configured):
+        return  # priors and posteriors compute in float32 always
+    policies = [layer.dtype_policy for layer in network._flatten_layers() if layer._trainable_variables]
+    compute = {each.compute_dtype for each in policies}
+    right = {each.variable_dtype for each in policies} <= {"float32"} and compute <= {policy.compute_dtype, "float32"}
+    if policies and not (right and policy.compute_dtype in compute):
+        raise ValueError(
+            f"Expected `{name}` to be of the model's dtype policy: give its layers `dtype={policy.name!r}`, in a constructor "
+            f"`dtype=self.dtype_policy`. Received: layers of {', '.join(sorted({each.name for each in policies}))}"
+        )
+
+
+def with_precision(config: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Says a model of another number format, its own networks included.
+
+    Args:
+      config: what `get_config` returned.
+      precision: the other model's dtype policy.
+
+    Returns:
+      config: a copy.
+    """
+    old = config["dtype"]["config"]["name"]
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.get("class_name") == "DTypePolicy" and value["config"]["name"] == old:
+                return {**value, "config": {"name": precision}}
+            return {key: changed(inner) for key, inner in value.items()}
+        return [changed(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    return changed(config)
+
+
+def default_configs(model: Any) -> dict[str, str | None]:
+    """Keeps what a model's default networks are, to tell later whether they are so still.
+
+    Args:
+      model: whose `default_networks` are made.
+
+    Returns:
+      configs: JSON by name; None of a network that has no config.
+    """
+    return {name: _described(getattr(model, name)) for name in model.default_networks if hasattr(model, name)}
+
+
+def _described(network: Any) -> str | None:
+    """What a network is, but for what trains in it, which is kept elsewhere."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items() if key not in _PASSED_OVER}
+        return [plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    if not isinstance(network, keras.Layer):
+        return None
+    try:
+        return json.dumps([type(network).__name__, plain(network.get_config())], sort_keys=True, default=str)
+    except NotImplementedError:
+        return None
+
+
 def to_config(model: Any) -> dict[str, Any]:
     """Collects a model's constructor arguments from the attributes of the same names.
 
@@ -68,10 +167,15 @@ def to_config(model: Any) -> dict[str, Any]:
       config: JSON-able; networks and likelihoods in Keras's serialised form.
     """
     config: dict[str, Any] = {"name": model.name, "dtype": keras.dtype_policies.serialize(model.dtype_policy)}
+    configs = default_configs(model)
     for name in (*model.arguments, "seed", "ema"):
-        # a default network is rebuilt from the other arguments, a user's own travels in the file
-        value = None if name in model.default_networks else getattr(model, name)
-        config[name] = keras.saving.serialize_keras_object(value)
+        # a default network is rebuilt from the other arguments, a user's own, and a changed one, travels in the file
+        rebuilt = name in model.default_networks and configs.get(name) == model.default_configs.get(name)
+        config[name] = keras.saving.serialize_keras_object(None if rebuilt else getattr(model, name))
+    if model.frozen or model.built_frozen:
+        config["frozen"] = model.frozen
+    if model.began not in (None, model.settings()):
+        config["began"] = model.began
     return config
 
 
@@ -139,13 +243,37 @@ class StoredMixin:
     """Config and random states of every model, to and from Keras files."""
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments; `from_config` takes them back."""
+        """Returns the constructor's arguments, and what was set since; `from_config` takes them back."""
         return to_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """Rebuilds the model, untrained, from what `get_config` returned."""
-        return cls(**from_config(config, custom_objects))
+        model = cls(**from_config({name: config[name] for name in config if name not in _LATER}, custom_objects))
+        if "frozen" in config:
+            model.frozen, model.built_frozen = config["frozen"], True
+        model.began = config.get("began")
+        return model
+
+    def get_compile_config(self: Any) -> dict[str, Any]:
+        """Returns what `compile` was given, optimizers included; and what was frozen then, where that is not so any more."""
+        if not self.compiled:
+            return {}
+        found = {name: keras.saving.serialize_keras_object(value) for name, value in self.optimizers.items()}
+        then = list(self.compiled_frozen)
+        return {**found, **self._compile_arguments, **({} if then == self.frozen else {"frozen": then})}
+
+    def compile_from_config(self: Any, config: dict[str, Any]) -> None:
+        """Compiles with what `get_compile_config` returned; the optimizers' slots are loaded by Keras afterwards."""
+        given = {
+            name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+            for name, value in config.items()
+            if name != "frozen"
+        }
+        frozen = self.frozen
+        self.frozen = config.get("frozen", frozen)  # an optimizer has slots for what trained when it was made
+        self.compile(**given)
+        self.frozen = frozen
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)  # type: ignore[misc]

@@ -36,12 +36,21 @@ class LikelihoodModel(GenerativeModel, abc.ABC):
         return {**values, "bits_per_dim": nats_to_bits_per_dim(nats, self.event_shape)} if self.likelihood.discrete else values
 
     def check_values(self, x: np.ndarray, *, name: str = "x") -> None:
-        if self.value_range != (0.0, 1.0) or not self.likelihood.discrete:
-            return
-        if self.likelihood.levels > 2:
-            _check_grid(x, self.likelihood.levels, name)
-        elif self.needs_zeros_and_ones:
+        if self.grid == 2:
             data.check_binary(x, name=name)
+        elif self.grid is not None:
+            _check_grid(x, self.grid, name)
+
+    @property
+    def grid(self) -> int | None:
+        likelihood = self.likelihood
+        if (
+            self.value_range != (0.0, 1.0)
+            or not likelihood.discrete
+            or (likelihood.levels == 2 and not self.needs_zeros_and_ones)
+        ):
+            return None
+        return likelihood.levels
 
     @property
     def is_binary(self) -> bool:

@@ -10,9 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.models import guards
 from tfgen.models.signatures import Signature
 
 __all__ = ["Operation", "compiled", "finite", "is_tensor", "rows_of", "run_on_arrays", "run_on_tensors"]
+
+_GRAPHS = 24  # kept of a model: its operations are a dozen at most
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class Operation:
     served: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def signature(self) -> Signature:
+    def signature(self, checked: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] = dict) -> Signature:
         """Makes what an export stores.
+
+        Args:
+          checked: gives the inputs back, once they are what Python would let pass.
 
         Returns:
           signature: the function with its settings filled in.
         """
-        return Signature(lambda **inputs: self.function(**inputs, **self.settings), list(self.inputs))
+        return Signature(lambda **inputs: self.function(**checked(inputs), **self.settings), list(self.inputs))
 
 
 def is_tensor(value: Any) -> bool:
@@ -97,7 +103,7 @@ def finite(tensor: tf.Tensor, name: str) -> tf.Tensor:
         if not fine:
             raise ValueError(f"Expected `{name}` of finite numbers. Received: NaN or infinity")
         return tensor
-    with tf.control_dependencies([tf.debugging.Assert(fine, [f"Expected `{name}` of finite numbers. Received:", tensor])]):
+    with tf.control_dependencies([guards.require(fine, f"`{name}` of finite numbers", tensor)]):
         return tf.identity(tensor)
 
 
@@ -107,7 +113,8 @@ def compiled(
     """Finds the graph of an operation, or traces it: once for inputs of these row shapes, whatever the number of rows.
 
     Args:
-      functions: the graphs so far, by key; a new one is added.
+      functions: the graphs so far, by key; a new one is added, and where there are too many the one is dropped that was not used for
+        longest: each length of sounds, each number of draws has its own.
       name: the operation's name.
       operation: the operation.
       shapes: the shape of one row of each input.
@@ -129,6 +136,9 @@ def compiled(
 
         # a concrete function: TensorFlow would take the many operations of a model for one that is traced again and again
         functions[key] = tf.function(function, autograph=False).get_concrete_function(*signature)
+    functions[key] = functions.pop(key)  # the last in order is the last that was used
+    while len(functions) > _GRAPHS:
+        functions.pop(next(iter(functions)))
     return functions[key]
 
 

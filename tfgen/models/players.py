@@ -48,7 +48,7 @@ class Player:
         Returns:
           variables: trainable ones, each once.
         """
-        if not self.networks:
+        if not self.networks or not model.trainable:
             return model.trainable_variables
         found: dict[int, Any] = {}
         for name in self.networks:

@@ -16,10 +16,12 @@ from tfgen.models import compiling, configuration
 from tfgen.models.averages import averaged_copy, update_average
 from tfgen.models.batch import Batch
 from tfgen.models.conditions import Condition
+from tfgen.models.frozen import networks_of
 from tfgen.models.hooks import hook
 from tfgen.models.optimizers import gradient_norms
 from tfgen.models.place import Place
 from tfgen.models.players import Player
+from tfgen.models.settable import SettableMixin
 from tfgen.models.training import TrainingMixin
 
 __all__ = ["TrainableModel"]
@@ -27,7 +29,7 @@ __all__ = ["TrainableModel"]
 _SAID_ONCE = ("self", "seed", "ema", "name", "dtype")
 
 
-class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.ABC):  # type: ignore[misc]
+class TrainableModel(TrainingMixin, configuration.StoredMixin, SettableMixin, keras.Model, abc.ABC):  # type: ignore[misc]
     """Abstract base of everything that `fit` trains: generative models and classifiers.
 
     A subclass builds its networks in the constructor and calls `self.finish(...)` last. All noise of training is keyed by (seed,
@@ -40,13 +42,14 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
       look_at: measures a batch as a training step would see it, for the `Doctor`.
       default_optimizer: the optimizer of the paper.
       end_epoch: what is to be done when an epoch is over; nothing by default.
+      check_networks: refuses networks that do not fit, those of the constructor and those assigned later.
 
     Args:
       seed: fixes training noise and the order of the data; weights are initialised by Keras's own generator
         (`keras.utils.set_random_seed`).
       ema: decay per step of the averaged copy of the weights that sampling, evaluation and export use, in (0, 1); None for no copy.
       name: Keras's name.
-      dtype: Keras's dtype policy.
+      dtype: Keras's dtype policy: "float32", "mixed_bfloat16" or "mixed_float16"; None for the global one.
     """
 
     arguments: ClassVar[tuple[str, ...]] = ()  # of the constructor; read off its signature
@@ -75,6 +78,7 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
             raise ValueError(f"`seed` must be an integer in [0, 2**53). Received: seed={seed!r}")
         if ema is not None and not 0.0 < checks.number(ema, "ema") < 1.0:
             raise ValueError(f"`ema` must be a decay in (0, 1), for example 0.999, or None. Received: ema={ema}")
+        configuration.check_precision(self.dtype_policy)
         self.seed = int(seed)
         self.ema = ema
         counters = {"dtype": "int64", "trainable": False, "initializer": "zeros", "aggregation": "only_first_replica"}
@@ -100,11 +104,23 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
         """
         self.event_shape = tuple(int(size) for size in event_shape)
         self.players = tuple(players)
+        for name, network in networks_of(self).items():
+            configuration.check_policy(network, name, self.dtype_policy)
         for name in self._averaged_names():
             network = getattr(self, name)
             setattr(self, f"averaged_{name}", network if self.ema is None else averaged_copy(network))
         self._trackers = {metric: keras.metrics.Mean(name=metric) for metric in metrics}
         self.built = True
+        self.end_construction()
+
+    @hook
+    def check_networks(self) -> None:
+        """Refuses networks that do not take and return what the model's do; passes all by default.
+
+        Raises:
+          TypeError: a network is no Keras model.
+          ValueError: a network does not fit.
+        """
 
     def _averaged_names(self) -> list[str]:
         return [name for player in self.players for name in player.averaged]
@@ -180,22 +196,6 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, keras.Model, abc.
         self.batch.assign(0)  # another training, which begins at the beginning of its data
         self.place = None
         compiling.install(self, made)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns what `compile` was given, optimizers included."""
-        if not self.compiled:
-            return {}
-        found = {name: keras.saving.serialize_keras_object(value) for name, value in self.optimizers.items()}
-        return {**found, **self._compile_arguments}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles with what `get_compile_config` returned; the optimizers' slots are loaded by Keras afterwards."""
-        self.compile(
-            **{
-                name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
-                for name, value in config.items()
-            }
-        )
 
     # ---- steps ----
 

@@ -12,6 +12,8 @@ from tfgen.layers import ExactConv2D, ExactConv2DTranspose, WithLabel
 
 __all__ = ["convolutional_decoder", "convolutional_encoder", "mlp_decoder", "mlp_encoder"]
 
+_LAST = "channels_last"  # whatever Keras's global image data format is
+
 
 def convolutional_encoder(
     image_shape: Sequence[int],
@@ -47,8 +49,8 @@ def convolutional_encoder(
     x = keras.layers.Rescaling(2.0, -1.0, dtype=dtype)(images)
     x = x if label is None else WithLabel(num_classes, dtype=dtype)([x, label])
     for filters, size, strides in ((width, 4, 2), (2 * width, 4, 2), (2 * width, 3, 1)):
-        x = ExactConv2D(filters, size, strides=strides, padding="same", activation="relu", dtype=dtype)(x)
-    x = keras.layers.Flatten(dtype=dtype)(x)
+        x = ExactConv2D(filters, size, strides=strides, padding="same", data_format=_LAST, activation="relu", dtype=dtype)(x)
+    x = keras.layers.Flatten(data_format=_LAST, dtype=dtype)(x)
     x = keras.layers.Dense(8 * width, activation="relu", dtype=dtype)(x)
     return keras.Model(inputs, keras.layers.Dense(outputs, dtype="float32", name="outputs")(x), name=name)
 
@@ -92,10 +94,10 @@ def convolutional_decoder(
     x = keras.layers.Dense(rows * cols * 2 * width, activation="relu", dtype=dtype)(x)
     x = keras.layers.Reshape((rows, cols, 2 * width), dtype=dtype)(x)
     for filters in (2 * width, width):
-        x = ExactConv2DTranspose(filters, 4, strides=2, padding="same", activation="relu", dtype=dtype)(x)
+        x = ExactConv2DTranspose(filters, 4, strides=2, padding="same", data_format=_LAST, activation="relu", dtype=dtype)(x)
     if (4 * rows, 4 * cols) != (height, columns):
-        x = keras.layers.Cropping2D(((0, 4 * rows - height), (0, 4 * cols - columns)), dtype=dtype)(x)
-    x = ExactConv2D(outputs, 3, padding="same", dtype="float32", name="outputs")(x)
+        x = keras.layers.Cropping2D(((0, 4 * rows - height), (0, 4 * cols - columns)), data_format=_LAST, dtype=dtype)(x)
+    x = ExactConv2D(outputs, 3, padding="same", data_format=_LAST, dtype="float32", name="outputs")(x)
     return keras.Model(inputs, x, name=name)
 
 
@@ -129,7 +131,7 @@ def mlp_encoder(
       (None, 8)
     """
     inputs, images, label = _inputs(image_shape, "images", num_classes)
-    x = keras.layers.Flatten(dtype=dtype)(images)
+    x = keras.layers.Flatten(data_format=_LAST, dtype=dtype)(images)
     x = x if label is None else WithLabel(num_classes, dtype=dtype)([x, label])
     for _ in range(layers):
         x = keras.layers.Dense(width, activation="relu", dtype=dtype)(x)

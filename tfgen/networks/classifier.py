@@ -12,6 +12,8 @@ from tfgen.layers.arguments import check_rate
 
 __all__ = ["image_classifier"]
 
+_LAST = "channels_last"  # whatever Keras's global image data format is
+
 
 def image_classifier(
     image_shape: Sequence[int],
@@ -63,11 +65,18 @@ def image_classifier(
     for number, count in enumerate(filters, 1):
         stride = 2 if number in (3, 5) else 1
         x = keras.layers.Conv2D(
-            count, 3, strides=stride, padding="same", use_bias=False, dtype=dtype, name=f"convolution_{number}"
+            count,
+            3,
+            strides=stride,
+            padding="same",
+            data_format=_LAST,
+            use_bias=False,
+            dtype=dtype,
+            name=f"convolution_{number}",
         )(x)
         x = keras.layers.BatchNormalization(momentum=0.9, synchronized=True, dtype=dtype, name=f"norm_{number}")(x)
         x = keras.layers.ReLU(dtype=dtype, name=f"relu_{number}")(x)
-    features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
+    features = keras.layers.GlobalAveragePooling2D(data_format=_LAST, dtype="float32", name="features")(x)
     hidden = keras.layers.Dropout(dropout, seed=0, dtype="float32", name="dropout")(features)
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(hidden)
     return keras.Model(images, logits, name=name)

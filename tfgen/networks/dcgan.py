@@ -14,6 +14,7 @@ __all__ = ["dcgan_discriminator", "dcgan_generator", "with_projection"]
 
 _INITIAL_STDDEV = 0.02  # Radford et al. 2016, section 4
 _NEGATIVE_SLOPE = 0.2  # the same section
+_LAST = "channels_last"  # whatever Keras's global image data format is
 _STRIDE = 2  # a smaller kernel would leave pixels out
 
 
@@ -83,6 +84,7 @@ def dcgan_generator(
             kernel_size,
             strides=_STRIDE,
             padding="same",
+            data_format=_LAST,
             use_bias=last or not batch_norm,
             kernel_initializer=_initializer(),
             dtype=dtype,
@@ -151,6 +153,7 @@ def dcgan_discriminator(
             kernel_size,
             strides=_STRIDE,
             padding="same",
+            data_format=_LAST,
             use_bias=not normalise,
             kernel_initializer=_initializer(),
             dtype=dtype,
@@ -158,7 +161,7 @@ def dcgan_discriminator(
         )(x)
         x = _normalise(x, normalise, dtype, name=f"norm_{stage}")
         x = keras.layers.LeakyReLU(negative_slope=_NEGATIVE_SLOPE, dtype=dtype, name=f"leaky_relu_{stage}")(x)
-    x = keras.layers.Flatten(dtype=dtype, name="features")(x)
+    x = keras.layers.Flatten(data_format=_LAST, dtype=dtype, name="features")(x)
     logits = keras.layers.Dense(num_outputs, kernel_initializer=_initializer(), dtype="float32", name="logits")(x)
     return keras.Model(images if label is None else [images, label], logits, name=name)
 
@@ -224,4 +227,4 @@ def _crop(x: Any, height: int, width: int, dtype: Any) -> Any:
     if rows == 0 and columns == 0:
         return x
     cropping = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2))
-    return keras.layers.Cropping2D(cropping, dtype=dtype, name="crop")(x)
+    return keras.layers.Cropping2D(cropping, data_format=_LAST, dtype=dtype, name="crop")(x)

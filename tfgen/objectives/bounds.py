@@ -15,6 +15,8 @@ from tfgen.objectives.settings import Settings
 
 __all__ = ["ELBO", "Bound", "ImportanceWeighted", "Inference", "make_bound"]
 
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
 
 @dataclass
 class Inference:
@@ -44,6 +46,14 @@ class Bound(Settings, abc.ABC):
     """What every bound offers; a subclass is a frozen dataclass. `num_samples` draws from the posterior go into one row of it."""
 
     num_samples: int
+
+    def numbers(self) -> dict[str, float]:
+        """Lists the numbers in whose place `holding` may put variables, so that a graph need not be traced again when they change.
+
+        Returns:
+          numbers: by name of the field; none by default.
+        """
+        return {}
 
     @abc.abstractmethod
     def __call__(
@@ -89,9 +99,10 @@ class ELBO(Bound):
     What is reported as "elbo" is the bound itself, whatever `beta` and the free bits are.
 
     Args:
-      beta: weight of the KL term, at least 0 (beta-VAE).
+      beta: weight of the KL term, at least 0 (beta-VAE); or a `keras.optimizers.schedules.LearningRateSchedule` of the training steps
+        taken, `PolynomialDecay(0.0, 1000, 1.0)` for example.
       warmup_steps: steps of training over which that weight rises linearly from 0 to `beta`.
-      free_bits: nats per latent that cost nothing, at least 0.
+      free_bits: nats per latent that cost nothing, at least 0; or a schedule.
 
     Raises:
       ValueError: an argument is out of range, or free bits meet a KL without a closed form.
@@ -108,13 +119,18 @@ class ELBO(Bound):
     """
 
     num_samples: ClassVar[int] = 1
-    beta: float = 1.0
+    beta: float | Schedule = 1.0
     warmup_steps: int = 0
-    free_bits: float = 0.0
+    free_bits: float | Schedule = 0.0
 
     def __post_init__(self) -> None:
-        beta, free = checks.number(self.beta, "beta", least=0), checks.number(self.free_bits, "free_bits", least=0)
+        beta, free = _number_or_schedule(self.beta, "beta"), _number_or_schedule(self.free_bits, "free_bits")
         self._hold(beta=beta, free_bits=free, warmup_steps=checks.integer(self.warmup_steps, "warmup_steps", least=0))
+
+    def numbers(self) -> dict[str, float]:
+        found: dict[str, Any] = {"beta": self.beta, "warmup_steps": self.warmup_steps, "free_bits": self.free_bits}
+        # without a warm-up, or free bits, the graph is another one
+        return {name: value for name, value in found.items() if isinstance(value, (int, float)) and (value or name == "beta")}
 
     def __call__(
         self,
@@ -129,21 +145,34 @@ class ELBO(Bound):
         log_likelihood = tf.reduce_mean(log_likelihood, -1)
         total = _drawn_kl(log_q, log_prior) if kl is None else tf.reduce_sum(kl, -1)
         charged = total
-        if self.free_bits:
+        if not _is_zero(self.free_bits):
             if kl is None:
                 raise ValueError(
                     "Free bits are of each latent's KL: expected a posterior and a prior whose KL has a closed form, or "
                     f"`free_bits=0`. Received: kl=None, free_bits={self.free_bits}"
                 )
-            charged = free_bits(kl, self.free_bits, _global_mean(kl))
-        loss = -elbo(log_likelihood, charged, self._beta_at(step) if training else self.beta)
+            charged = free_bits(kl, _at(self.free_bits, step), _global_mean(kl))
+        loss = -elbo(log_likelihood, charged, self._beta_at(step, training))
         return {"loss": loss, "elbo": elbo(log_likelihood, total), "reconstruction": -log_likelihood, "kl": total}
 
-    def _beta_at(self, step: tf.Tensor | int) -> tf.Tensor | float:
-        if not self.warmup_steps:
-            return self.beta
+    def _beta_at(self, step: tf.Tensor | int, training: bool) -> tf.Tensor | float:
+        beta = _at(self.beta, step)
+        if not training or _is_zero(self.warmup_steps):
+            return beta
         progress = tf.cast(step, tf.float32) / self.warmup_steps
-        return self.beta * tf.minimum(progress, 1.0)
+        return beta * tf.minimum(progress, 1.0)
+
+
+def _number_or_schedule(value: Any, name: str) -> Any:
+    return value if isinstance(value, Schedule) else checks.number(value, name, least=0)
+
+
+def _at(value: Any, step: tf.Tensor | int) -> Any:
+    return tf.cast(value(tf.convert_to_tensor(step)), tf.float32) if isinstance(value, Schedule) else value
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not value
 
 
 def _drawn_kl(log_q: tf.Tensor | None, log_prior: tf.Tensor | None) -> tf.Tensor:
@@ -205,13 +234,19 @@ class ImportanceWeighted(Bound):
         return {"loss": loss, "elbo": mean, "reconstruction": reconstruction, "kl": -mean - reconstruction}
 
 
-def make_bound(beta: float = 1.0, kl_warmup_steps: int = 0, free_bits: float = 0.0, *, importance_samples: int = 1) -> Bound:
+def make_bound(
+    beta: float | Schedule = 1.0,
+    kl_warmup_steps: int = 0,
+    free_bits: float | Schedule = 0.0,
+    *,
+    importance_samples: int = 1,
+) -> Bound:
     """Makes a bound from the numbers that say it.
 
     Args:
-      beta: weight of the KL term, at least 0.
+      beta: weight of the KL term, at least 0, or a schedule.
       kl_warmup_steps: steps over which that weight rises from 0 to `beta`.
-      free_bits: nats per latent that cost nothing.
+      free_bits: nats per latent that cost nothing, or a schedule.
       importance_samples: draws of the importance-weighted bound; 1 for the ELBO.
 
     Returns:
@@ -226,9 +261,9 @@ def make_bound(beta: float = 1.0, kl_warmup_steps: int = 0, free_bits: float = 0
       >>> tfgen.objectives.make_bound(importance_samples=5)
       ImportanceWeighted(num_samples=5)
     """
-    checks.number(beta, "beta", least=0)
+    _number_or_schedule(beta, "beta")
     checks.integer(kl_warmup_steps, "kl_warmup_steps", least=0)
-    checks.number(free_bits, "free_bits", least=0)
+    _number_or_schedule(free_bits, "free_bits")
     checks.integer(importance_samples, "importance_samples", least=1)
     if importance_samples == 1:
         return ELBO(beta, kl_warmup_steps, free_bits)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any, Self
+
+import keras
 
 __all__ = ["Settings"]
 
 
 class Settings:
-    """The config of a dataclass whose fields are plain numbers, names and truth values."""
+    """The config of a dataclass whose fields are plain numbers, names and truth values, or what Keras can serialise."""
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments.
@@ -30,7 +33,25 @@ class Settings:
         Returns:
           twin: an equal object.
         """
-        return cls(**config)
+        return cls(
+            **{
+                name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+                for name, value in config.items()
+            }
+        )
+
+    def holding(self, **values: Any) -> Self:
+        """Makes a twin that computes with other values than those that it was checked for, variables for example.
+
+        Args:
+          **values: fields, unchecked.
+
+        Returns:
+          twin: a copy.
+        """
+        twin = copy.copy(self)
+        twin._hold(**values)
+        return twin
 
     def _hold(self, **values: Any) -> None:
         """Puts checked values in the place of those that were given; a frozen dataclass can do it in no other way."""

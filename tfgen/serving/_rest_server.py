@@ -107,13 +107,26 @@ class RestServer:
     def _answer(self, method: str, path: str, body: bytes, packed: bool) -> tuple[int, bytes]:
         if packed:
             try:
-                unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-                body = unpacker.decompress(body, self._max_body_bytes + 1)
+                body = _unpacked(body, self._max_body_bytes)
             except zlib.error:
-                return 400, encode_error("Expected a body packed by gzip, as its Content-Encoding says. Received: other bytes")
+                return 400, encode_error(
+                    "Expected a whole body packed by gzip, as its Content-Encoding says. Received: other bytes, or its beginning alone"
+                )
             if len(body) > self._max_body_bytes:
                 return _too_large(self._max_body_bytes)
         return answer(self._manager, method, path, body)
+
+
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    """Unpacks gzip, one member or several, to one byte more than the limit at most."""
+    unpacked = b""
+    while packed and len(unpacked) <= limit:
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        unpacked += unpacker.decompress(packed, limit + 1 - len(unpacked))
+        if not unpacker.eof and len(unpacked) <= limit:
+            raise zlib.error("the body ends before its packing does")
+        packed = unpacker.unused_data
+    return unpacked
 
 
 def _too_large(limit: int) -> tuple[int, bytes]:

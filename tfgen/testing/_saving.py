@@ -14,6 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.callbacks import Checkpoint
+from tfgen.distributions.base import Configured
+from tfgen.models.averages import averaged_copy
+from tfgen.models.frozen import networks_of
 from tfgen.testing import _processes
 from tfgen.testing._bench import BATCH, STEPS, Bench
 from tfgen.testing._checks import close, expect, refuses
@@ -100,6 +103,58 @@ def resume(bench: Bench) -> None:
 
 class _Interrupted(Exception):
     """What ends a training that is to be started again."""
+
+
+@line("get_config", "from_config", "compile_from_config", "take_step", "check_networks", "takes_networks")
+def set_later(bench: Bench) -> None:
+    """What is set on a network survives the file: other networks and frozen layers are trained, shown and saved as such."""
+    plain, model = (bench.build() for _ in range(2))
+    refuses(lambda: setattr(model, "ema", 0.123), "another `ema`")
+    for name, network in networks_of(model).items():
+        if not isinstance(network, Configured):
+            _exchange(model, name, averaged_copy(network))
+    for each in (plain, model):
+        each.compile(run_eagerly=True)
+        _freeze(each)
+        before = copies(each.weights)
+        bench.fit(each, steps_per_epoch=1)
+    moved = [(a != b).any() for a, b in zip(before, copies(model.weights), strict=True)]
+    trained = {id(variable) for player in model.players for variable in player.variables(model)}
+    still = {id(v) for _, network in networks_of(model).items() for v in network.weights if not v.trainable} - trained
+    expect(trained and model.frozen, "something must be frozen, and something not")
+    for variable, has_moved in zip(model.weights, moved, strict=True):
+        expect(
+            not has_moved or id(variable) not in still or "moving_" in variable.path, f"{variable.path} is frozen, and moves"
+        )
+    same(state_of(model), state_of(plain), "training with copies of the networks in their place")
+    model.save(bench.folder / "set_later.keras")
+    loaded: Any = keras.saving.load_model(bench.folder / "set_later.keras")
+    expect(loaded.frozen == model.frozen, f"the loaded model has frozen {loaded.frozen}, not {model.frozen}")
+    same(state_of(loaded), state_of(model), "the loaded model")
+    close(bench.show_eagerly(loaded), bench.show_eagerly(plain), 1e-5, "what the loaded model shows")
+    model.trainable = False
+    refuses(lambda: bench.fit(model), "fit where everything is frozen")
+
+
+def _exchange(model: Any, name: str, network: Any) -> None:
+    """Assigns a network that the constructor takes; of a model that takes none expects to be refused."""
+    network.trainable = True
+    if name in model.arguments:
+        setattr(model, name, network)
+        expect(getattr(model, name) is network, f"`{name}` must be what was assigned")
+    else:
+        refuses(lambda: setattr(model, name, network), f"another `{name}`")
+
+
+def _freeze(model: Any) -> None:
+    """Freezes the first layer with weights that holds no other; of a network of a single layer its first weight."""
+    layers = [layer for network in networks_of(model).values() for layer in network._flatten_layers()]
+    owners = [layer for layer in layers if layer._trainable_variables]
+    inner = [layer for layer in owners if not layer._flatten_layers(include_self=False)]
+    if len(owners) > 1:
+        inner[0].trainable = False
+    else:
+        owners[0]._trainable_variables[0].trainable = False
 
 
 @line("__class__", "save_own_variables", "load_own_variables", "get_config", layers="own")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import random
 from tfgen.testing._bench import Bench
 from tfgen.testing._checks import close, expect
 from tfgen.testing._lines import line
@@ -52,28 +53,53 @@ def served(bench: Bench) -> None:
             close(dict(sorted(outputs.items())), dict(sorted(wanted.items())), 1e-5, f"signature `{name}`")
 
 
-@line(
-    "take_condition",
-    "take_controls",
-    "condition",
-    "operations",
-    hooks=True,
-    asked=lambda model, case: bool(getattr(model, "sampling_controls", ())),
-)
+@line("checked", "grid", "value_range", "take_condition", "take_controls", "condition", "operations", "signatures", hooks=True)
 def served_checks(bench: Bench) -> None:
-    """What a server brings unchecked, classes and controls, is checked inside the graph: wrong ones are an error."""
-    model = bench.trained()
-    condition = model.condition
-    for name, operation in model.operations().items():
-        inputs, wrong = bench.inputs(name, 3), {}
-        if condition is not None and condition.name in inputs and inputs[condition.name].dtype.is_integer:
-            wrong = {condition.name: [10**6, -(10**6)]}
-        controls = {*type(model).sampling_controls} & {*inputs}
-        wrong |= {key: [0.0, -1.0, float("nan"), float("inf")] for key in sorted(controls)}
-        for key, values in wrong.items():
-            for value in values:
-                rows = tf.tensor_scatter_nd_update(inputs[key], [[1]], tf.constant([value], inputs[key].dtype))
-                _fails(lambda o=operation, i={**inputs, key: rows}: o.function(**i, **o.settings), f"{name} with {key}={value}")
+    """A server's graph refuses what Python refuses: examples, masks, latents, seeds, conditions and controls, rows without a partner."""
+    model = bench.model
+    for name, signature in model.signatures().items():
+        inputs = bench.inputs(name, 3)
+        for key, value in inputs.items():
+            for what, wrong in _illegal(model, key, value).items():
+                given = {**inputs, key: tf.constant(wrong, value.dtype)}
+                _fails(lambda s=signature, i=given: s.function(**i), f"{name} with `{key}`: {what}")
+            if len(inputs) > 1:
+                given = {**inputs, key: value[:1]}
+                _fails(lambda s=signature, i=given: s.function(**i), f"{name} with one row of `{key}` for three of the others")
+
+
+def _illegal(model: Any, key: str, value: tf.Tensor) -> dict[str, np.ndarray]:
+    """Lists what Python refuses in place of a legal input."""
+    array, condition = value.numpy(), model.condition
+    if key == model.medium:
+        low, high = model.value_range
+        step = 0.5 * (high - low) / ((getattr(model, "grid", None) or 2) - 1)
+        wrong = {"255 times as much": array * 255.0, "below the range": array - 0.5 * (high - low)}
+        wrong |= {"between the levels": np.where(array < (low + high) / 2, array + step, array - step)}
+        wrong |= {f"{number}": _with(array, number) for number in (np.nan, np.inf, -np.inf)}
+        return {what: x for what, x in wrong.items() if _is_refused(model, x)}
+    if key == "seed":
+        return {f"{seed}": _with(array, seed) for seed in (-1, random.MAX_SEED + 1)}
+    if condition is not None and key == condition.name and value.dtype.is_integer:
+        return {f"{number}": _with(array, number) for number in (10**6, -(10**6))}
+    legal = {*([0.0, -1.0] if key in type(model).sampling_controls else [-1.0] if key == "observed" else [])}
+    numbers = [*sorted(legal), np.nan, np.inf] if value.dtype.is_floating else []
+    return {f"{number}": _with(array, number) for number in numbers}
+
+
+def _with(array: np.ndarray, number: float) -> np.ndarray:
+    """Puts a number into the middle row."""
+    changed = array.copy()
+    changed[1].flat[0] = number
+    return changed if changed.ndim > 1 else np.where(np.arange(len(array)) == 1, number, array).astype(array.dtype)
+
+
+def _is_refused(model: Any, x: np.ndarray) -> bool:
+    try:
+        model.check_examples(x)
+    except ValueError:
+        return True
+    return False
 
 
 def _fails(function: Callable[[], Any], what: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfgen import audio, checks, pictures
 from tfgen.models.base import GenerativeModel
+from tfgen.models.configuration import with_precision
 from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.classifiers import draw_classes
@@ -48,7 +49,7 @@ def convert(model: Any, *, precision: str = "float32") -> Any:
       >>> convert(model).ema is None
       True
     """
-    copy = type(model).from_config({**model.get_config(), "dtype": precision, "ema": None})
+    copy = type(model).from_config({**with_precision(model.get_config(), precision), "ema": None})
     pairs = get_averages(model)
     averages = {id(network): average for network, average in pairs}
     copies = {id(average) for _, average in pairs}

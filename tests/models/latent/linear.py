@@ -24,10 +24,10 @@ def inverse_softplus(value: Any) -> np.ndarray:
     return np.log(np.expm1(np.asarray(value, np.float64)))
 
 
-def dense_network(inputs: tuple[int, ...], outputs: tuple[int, ...], name: str) -> keras.Model:
+def dense_network(inputs: tuple[int, ...], outputs: tuple[int, ...], name: str, dtype: Any = None) -> keras.Model:
     """One dense layer without activation."""
     tensor = keras.Input(inputs)
-    values = keras.layers.Dense(int(np.prod(outputs)))(keras.layers.Flatten()(tensor))
+    values = keras.layers.Dense(int(np.prod(outputs)), dtype=dtype)(keras.layers.Flatten()(tensor))
     return keras.Model(tensor, keras.layers.Reshape(outputs)(values), name=name)
 
 

@@ -43,10 +43,11 @@ class Ladder(LatentVariableModel):
         super().__init__(**kwargs)
         self.image_shape, self.likelihood = tuple(image_shape), get_likelihood(likelihood)
         size, outputs = int(np.prod(image_shape)), self.likelihood.num_outputs(image_shape[-1])
-        self.encoder = dense_network(self.image_shape, (FIRST.num_parameters,), "encoder")
-        self.joint = dense_network((size + 1,), (SECOND.num_parameters,), "joint")
-        self.upper = dense_network((1,), (SECOND.num_parameters,), "upper")
-        self.lower = dense_network((2,), (*self.image_shape[:-1], outputs), "lower")
+        policy = self.dtype_policy
+        self.encoder = dense_network(self.image_shape, (FIRST.num_parameters,), "encoder", policy)
+        self.joint = dense_network((size + 1,), (SECOND.num_parameters,), "joint", policy)
+        self.upper = dense_network((1,), (SECOND.num_parameters,), "upper", policy)
+        self.lower = dense_network((2,), (*self.image_shape[:-1], outputs), "lower", policy)
         # the flat prior and posterior say how many latents and uniform numbers there are; the hooks know better what they are
         flat = {"prior": StandardNormal(3), "posterior": DiagonalNormal(3), "bound": bound or ELBO()}
         self.finish_latents(self.image_shape, **flat, networks=("encoder", "joint", "upper", "lower"))

@@ -70,15 +70,9 @@ class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
           players: the first one draws the images and moves last; None for a generator and a discriminator.
           metrics: further terms that a subclass's `terms` gives, as "<player>_<term>".
         """
+        self.event_shape = shape = tuple(event_shape)
         self.prior, self.game, self.latent_dim = prior, game, prior.latent_dim
-        shape, label = tuple(event_shape), None if self.condition is None else self.condition.spec()
-        configuration.check_network(self.generator, "generator", (self.latent_dim,), shape, label=label)
-        told = label if self.tells_discriminator else None
-        parts = "".join(f", then {head.name} ({head.size})" for head in game.heads)
-        which = f": the score{parts}" if parts else ""
-        configuration.check_network(self.discriminator, "discriminator", shape, (game.num_outputs,), label=told, which=which)
-        layers = self.discriminator._flatten_layers()
-        self.normalises_batches = any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+        self.check_networks()
         learned = ("prior",) if isinstance(prior, keras.Layer) else ()
         if players is None:
             own = ("generator", *learned)
@@ -92,6 +86,16 @@ class AdversarialModel(Decodes, GenerativeModel, abc.ABC):
             *metrics,
         ]
         self.finish(shape, players=players, metrics=names)
+
+    def check_networks(self) -> None:
+        shape, label = self.event_shape, None if self.condition is None else self.condition.spec()
+        configuration.check_network(self.generator, "generator", (self.latent_dim,), shape, label=label)
+        told, game = label if self.tells_discriminator else None, self.game
+        parts = "".join(f", then {head.name} ({head.size})" for head in game.heads)
+        which = f": the score{parts}" if parts else ""
+        configuration.check_network(self.discriminator, "discriminator", shape, (game.num_outputs,), label=told, which=which)
+        layers = self.discriminator._flatten_layers()
+        self.normalises_batches = any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
 
     def _finish_players(self, image_shape: Sequence[int]) -> None:
         warnings.warn("`_finish_players` is public now: call `finish_game`.", DeprecationWarning, stacklevel=2)

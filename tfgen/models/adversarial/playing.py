@@ -153,6 +153,8 @@ def numbers_of(model: Any, round: Round, terms: dict[str, Terms]) -> dict[str, t
 
 
 def _apply(model: Any, player: Player, variables: list[Any], gradients: list[Any]) -> None:
+    if not variables:
+        return  # all that it has is frozen: the others play on
     drawn = {id(weight) for weight in getattr(model.prior, "weights", ())}  # which component is a choice, without a gradient
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None or id(v) not in drawn]
     getattr(model, player.optimizer_name).apply_gradients(pairs)

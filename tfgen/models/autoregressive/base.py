@@ -56,10 +56,8 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
           ValueError: the network or the likelihood does not fit.
         """
         self._check_likelihood()
-        self._check_network((None, *image_shape))
         self.event_shape = tuple(image_shape)
-        if not isinstance(self.network, (CausalNetwork, OrderedNetwork)):  # the library's own are causal by construction
-            self._check_causality(image_shape)
+        self.check_networks()
         self.finish_exact(image_shape)
 
     _finish_network = renamed("_finish_network", "finish_network")
@@ -90,6 +88,11 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
                 "Expected a likelihood of the grey levels themselves, 'categorical' or 'discretized_logistic' for example: that of "
                 f"dequantised images is a bound, and this model's is exact. Received: likelihood={type(self.likelihood).__name__}"
             )
+
+    def check_networks(self) -> None:
+        self._check_network((None, *self.event_shape))
+        if not isinstance(self.network, (CausalNetwork, OrderedNetwork)):  # the library's own are causal by construction
+            self._check_causality(self.event_shape)
 
     def _check_network(self, shape: tuple[Any, ...]) -> None:
         """Builds the network, and checks what it returns for each position."""
@@ -330,7 +333,7 @@ class AutoregressiveModel(LikelihoodModel, abc.ABC):
 
         def complete(observed: tf.Tensor, seed: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             known = tf.cast(observed > 0, tf.float32)
-            x, condition = inputs.pop(self.medium) * known, self.take_condition(inputs)
+            x, condition = tf.where(observed > 0, inputs.pop(self.medium), 0.0), self.take_condition(inputs)
             return {
                 self.medium: self.fill(x, known, seed, condition, self.take_controls(inputs), extent=self._extent_of(x.shape))
             }

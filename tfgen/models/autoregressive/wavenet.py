@@ -68,6 +68,7 @@ class WaveNet(AutoregressiveModel):
 
     medium: ClassVar[str] = "audio"
     extent: ClassVar[str | None] = "length"
+    settable: ClassVar[tuple[str, ...]] = ("sample_rate",)
     rows_at_once: ClassVar[int] = 32
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
 

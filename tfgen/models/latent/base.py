@@ -50,7 +50,8 @@ class LatentVariableModel(Encodes, LikelihoodModel, abc.ABC):
     encoder: Any
     decoder: Any
     posterior: Posterior
-    bound: Bound | None  # None: no elbo and no bound, as in an autoencoder
+    settable: ClassVar[tuple[str, ...]] = ("bound",)
+    _bound: Bound | None = None
 
     def finish_latents(
         self,
@@ -72,19 +73,56 @@ class LatentVariableModel(Encodes, LikelihoodModel, abc.ABC):
           networks: attributes that the one player trains; with "encoder" and "decoder" among them these are checked.
           metrics: further numbers that a subclass's `per_example` gives.
         """
+        self.event_shape, self._numbers, self._form = tuple(event_shape), {}, None
         self.prior, self.posterior, self.bound, self.latent_dim = prior, posterior, bound, prior.latent_dim
-        label = None if self.condition is None else self.condition.spec()
-        if {"encoder", "decoder"} <= {*networks}:
-            outputs = (*event_shape[:-1], self.likelihood.num_outputs(event_shape[-1]))
-            shape = tuple(event_shape)
-            configuration.check_network(self.encoder, "encoder", shape, (posterior.num_parameters,), label=label)
-            configuration.check_network(self.decoder, "decoder", (self.latent_dim,), outputs, label=label)
+        self._checks_pair = {"encoder", "decoder"} <= {*networks}
+        self.check_networks()
         names = ["loss", "reconstruction", *metrics]
         if bound is not None:
             names = ["loss", "elbo", "reconstruction", "kl", *(["bits_per_dim"] if self.likelihood.discrete else []), *metrics]
         layers = [name for name in ("prior", "posterior") if isinstance(getattr(self, name), keras.Layer)]
         player = Player("", averaged=tuple([*networks, *layers]))
         self.finish(event_shape, players=[player], metrics=names)
+
+    @property
+    def bound(self) -> Bound | None:
+        """What training descends; None for a model without an elbo, an autoencoder for example.
+
+        Where the constructor takes one, another may be set at any time, while `fit` runs too: a graph is traced again only where it
+        is of another form.
+        """
+        return self._bound
+
+    @bound.setter
+    def bound(self, bound: Bound | None) -> None:
+        if not isinstance(bound, Bound) and (bound is not None or self._bound is not None):
+            raise ValueError(f"Expected `bound` to be a `tfgen.objectives.Bound`. Received: bound={bound!r}")
+        numbers = {} if bound is None else bound.numbers()
+        form = None if bound is None else bound.holding(**dict.fromkeys(numbers))
+        with self.distribute_strategy.scope():
+            self._numbers |= {
+                name: tf.Variable(0.0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+                for name in numbers
+                if name not in self._numbers
+            }
+        for name, value in numbers.items():
+            self._numbers[name].assign(value)
+        self._bound = bound
+        self._live_bound = None if bound is None else bound.holding(**{name: self._numbers[name] for name in numbers})
+        # ours is said in configs by its numbers, where the constructor takes those
+        by_numbers = isinstance(bound, (objectives.ELBO, objectives.ImportanceWeighted)) and "beta" in self.arguments
+        others = tuple(name for name in self.default_networks if name != "bound")
+        self.default_networks = (*others, "bound") if by_numbers else others
+        if form != self._form:
+            self._form = form
+            self.forget_graphs()
+
+    def check_networks(self) -> None:
+        if self._checks_pair:
+            label, shape = None if self.condition is None else self.condition.spec(), self.event_shape
+            outputs = (*shape[:-1], self.likelihood.num_outputs(shape[-1]))
+            configuration.check_network(self.encoder, "encoder", shape, (self.posterior.num_parameters,), label=label)
+            configuration.check_network(self.decoder, "decoder", (self.latent_dim,), outputs, label=label)
 
     # ---- hooks ----
 
@@ -175,14 +213,15 @@ class LatentVariableModel(Encodes, LikelihoodModel, abc.ABC):
 
     def per_example(self, batch: Batch) -> dict[str, tf.Tensor]:
         summary = self.summarise(batch.x, batch.condition, batch.training, seeds=batch.seeds)
-        count = 1 if self.bound is None else self.bound.num_samples
+        bound = self._live_bound
+        count = 1 if bound is None else bound.num_samples
         u = random.uniform(batch.seeds, (count, self.num_posterior_uniforms), stream=Stream.POSTERIOR)
         x = self.likelihood.prepare(batch.x, batch.seeds)
         log_likelihood, log_q, log_prior, found = self._draws(summary, x, batch.condition, u, batch.training)
-        if self.bound is None:
+        if bound is None:
             return {"loss": -log_likelihood[:, 0], "reconstruction": -log_likelihood[:, 0]}
         kl = found.kl if count == 1 else None
-        values = self.bound(log_likelihood, log_q, log_prior, kl, step=self.step, training=batch.training)
+        values = bound(log_likelihood, log_q, log_prior, kl, step=self.step, training=batch.training)
         return self.with_bits(values, -values["elbo"])
 
     def look_at(self, batch: Batch) -> dict[str, tf.Tensor]:

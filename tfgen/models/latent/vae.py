@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import keras
+from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
 from tfgen import checks, networks, objectives
 from tfgen.distributions import Likelihood, Posterior, Prior, get_likelihood, get_posterior, get_prior
@@ -20,6 +21,25 @@ _NETWORKS = {
     "mlp": (networks.mlp_encoder, networks.mlp_decoder),
 }
 _SCALARS = {"beta": 1.0, "kl_warmup_steps": 0, "free_bits": 0.0, "importance_samples": 1}
+_FIELDS = {"kl_warmup_steps": "warmup_steps", "importance_samples": "num_samples"}  # of a bound, where it calls them otherwise
+
+
+def _of_bound(name: str, doc: str) -> property:
+    """Makes a number of the bound an attribute of the model: set, it makes another bound."""
+
+    def read(model: Any) -> Any:
+        known = isinstance(model.bound, (objectives.ELBO, objectives.ImportanceWeighted))
+        return getattr(model.bound, _FIELDS.get(name, name), _SCALARS[name]) if known else _SCALARS[name]
+
+    def write(model: Any, value: Any) -> None:
+        if "bound" not in model.default_networks:
+            raise ValueError(
+                f"Expected a bound of this library's, of which `{name}` is a number: set `model.bound`. Received: {name}={value!r}, "
+                f"bound={model.bound!r}"
+            )
+        model.bound = objectives.make_bound(**{**{each: getattr(model, each) for each in _SCALARS}, name: value})
+
+    return property(read, write, doc=doc)
 
 
 @final
@@ -45,7 +65,8 @@ class VAE(LatentVariableModel):
       prior: p(z): None for N(0, 1), a name, or a `tfgen.distributions.Prior`, `NormalMixture` for example.
       posterior: q(z | x): None for independent Gaussians, "full" for a whole covariance, or a `tfgen.distributions.Posterior`.
       bound: what training descends, a `tfgen.objectives.Bound`; None for the one that the following numbers say.
-      beta: weight of the KL term, at least 0.
+      beta: weight of the KL term, at least 0; a number, or a Keras schedule of the training steps taken. This and the numbers below may
+        be set on the model, `model.beta = 4.0`, by a callback too: the next step heeds it, and files hold it.
       encoder: your own Keras model, from images, or [images, label], to (batch, num_parameters), 2 * latent_dim of them for independent
         Gaussians.
       decoder: your own Keras model, from latents, or [latents, label], to (batch, height, width, channels * num_parameters).
@@ -71,6 +92,11 @@ class VAE(LatentVariableModel):
     """
 
     further_arguments: ClassVar[tuple[str, ...]] = ("kl_warmup_steps", "free_bits", "importance_samples")
+    settable: ClassVar[tuple[str, ...]] = ("bound", *_SCALARS)
+    beta = _of_bound("beta", "The weight of the KL term.")
+    kl_warmup_steps = _of_bound("kl_warmup_steps", "Steps of training over which that weight rises from 0 to `beta`.")
+    free_bits = _of_bound("free_bits", "Nats per latent that cost nothing.")
+    importance_samples = _of_bound("importance_samples", "Draws of the importance-weighted bound; 1 for the ELBO.")
 
     def __init__(
         self,
@@ -84,7 +110,7 @@ class VAE(LatentVariableModel):
         prior: str | Prior | None = None,
         posterior: str | Posterior | None = None,
         bound: Bound | None = None,
-        beta: float = 1.0,
+        beta: float | Schedule = 1.0,
         encoder: Any = None,
         decoder: Any = None,
         ema: float | None = None,
@@ -111,18 +137,11 @@ class VAE(LatentVariableModel):
         self.finish_latents(self.image_shape, **chosen)
 
     def _chosen_bound(self, bound: Bound | None, scalars: dict[str, Any]) -> Bound:
-        """Finds the bound, and the scalars that say it in configs, where scalars can."""
+        """Finds the bound that is given, or said by numbers."""
         if bound is None:
-            chosen = objectives.make_bound(**scalars)
-        elif not isinstance(bound, Bound) or any(scalars[name] != value for name, value in _SCALARS.items()):
+            return objectives.make_bound(**scalars)
+        if not isinstance(bound, Bound) or any(scalars[name] != value for name, value in _SCALARS.items()):
             raise ValueError(
                 f"Expected `bound`, a `tfgen.objectives.Bound`, or {', '.join(_SCALARS)}. Received: bound={bound!r}, {scalars}"
             )
-        else:
-            chosen = bound
-        said = isinstance(chosen, (objectives.ELBO, objectives.ImportanceWeighted))
-        self.default_networks = ("bound",) if said else ()
-        self.importance_samples = chosen.num_samples if said else 1
-        self.beta, self.kl_warmup_steps = getattr(chosen, "beta", 1.0), getattr(chosen, "warmup_steps", 0)
-        self.free_bits = getattr(chosen, "free_bits", 0.0)
-        return chosen
+        return bound
