@@ -21,6 +21,8 @@ pytest_plugins = ("tests.ledger", "tests.groups", "tests.rota")  # what runs tog
 gc.freeze()
 gc.set_threshold(20_000, 10, 10)
 
+os.fsync = lambda descriptor: None  # a test's files need not outlive the machine, and a disk takes milliseconds for each
+
 
 @pytest.fixture(autouse=True)
 def start_of_training() -> None:
