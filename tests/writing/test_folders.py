@@ -120,7 +120,7 @@ def test_a_folder_that_another_was_faster_to_make_is_written_into(tmp_path: Path
 def test_what_is_in_the_way_is_told_before_anything_is_replaced(occupy: Callable[[Path], object], tmp_path: Path):
     (tmp_path / "pair").mkdir()
     occupy(tmp_path / "pair" / "a")
-    with pytest.raises((ValueError, OSError), match="Expected a folder|Is a directory"):
+    with pytest.raises((ValueError, OSError), match=r"Expected a folder|Is a directory"):
         write(tmp_path / "pair", "new")
     assert os.listdir(tmp_path) == ["pair"]
 

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.models.saving import SavingMixin
+
 __all__ = [
     "RANDOM_STATE",
     "StoredMixin",
@@ -133,7 +135,7 @@ def load_random_states(model: Any, store: Any) -> None:
             generator.state.assign(np.asarray(store[key]))
 
 
-class StoredMixin:
+class StoredMixin(SavingMixin):
     """Config and random states of every model, to and from Keras files."""
 
     def get_config(self) -> dict[str, Any]:
