@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from tfgen import reading, writing
+
 __all__ = ["Checkpoint"]
 
 _FILE = "checkpoint.keras"
@@ -19,15 +21,16 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves the whole training state while `fit` runs, and restores it when the same `fit` is started again.
 
     The state is one file: weights, every optimizer, averages, counters (which are the random state) and the position inside
-    the epoch. It is written aside and renamed, so a kill at any moment leaves the last whole one. Start the same program again
-    with the same data and the same `epochs`: training goes on, bit for bit. Ctrl-C saves once more before it stops.
+    the epoch. A kill at any moment leaves the last whole one. Start the same program again with the same data and the same
+    `epochs`: training goes on, bit for bit. Ctrl-C saves once more before it stops. A directory is one training's at a time.
 
     Args:
       directory: where the file lives; made if missing.
       every_steps: also save each time this many steps are done; None saves at the end of each epoch only.
 
     Raises:
-      ValueError: `every_steps` is less than 1; or, when training begins, the file does not fit the model.
+      ValueError: `every_steps` is less than 1; or, when training begins, the file does not fit the model, or another training is
+        at work in the directory.
 
     Example:
       >>> import numpy as np, tempfile, tfgen
@@ -47,8 +50,9 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         if every_steps is not None and every_steps < 1:
             raise ValueError(f"`every_steps` must be at least 1, or None. Received: every_steps={every_steps}")
-        self.directory = Path(directory)
+        self.directory = Path(directory).expanduser()
         self.every_steps = every_steps
+        self._claim = writing.Claim(self.directory, what="training")
 
     @property
     def path(self) -> Path:
@@ -56,7 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self.directory / _FILE
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._claim.take()
         if not self.path.exists():
             return
         begun = int(self.model.epoch.numpy())
@@ -78,6 +82,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _load(self) -> None:
         try:
+            reading.check_archive(self.path)
             _check_same_model(self.model, self.path)
             self.model.load_weights(self.path)
         except Exception as error:
@@ -101,13 +106,12 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.model._initial_epoch = None
 
+    def on_fit_end(self) -> None:
+        """Lets other trainings into the directory; `fit` calls it however it ends."""
+        self._claim.release()
+
     def _save(self) -> None:
-        aside = self.directory / f".{os.getpid()}-{_FILE}"
-        try:
-            self.model.save(aside)
-            os.replace(aside, self.path)
-        finally:
-            aside.unlink(missing_ok=True)
+        self.model.save(self.path)
 
 
 def _check_same_model(model: Any, path: Path) -> None:

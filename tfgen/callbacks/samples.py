@@ -56,7 +56,7 @@ class Samples(keras.callbacks.Callback):
         super().__init__()
         if n < 1 or every_epochs < 1:
             raise ValueError(f"`n` and `every_epochs` must be at least 1. Received: n={n}, every_epochs={every_epochs}")
-        self.directory = Path(directory)
+        self.directory = Path(directory).expanduser()
         self.n, self.seed, self.every_epochs, self.labels = n, seed, every_epochs, labels
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -65,6 +65,9 @@ class TrainingMixin:
                 for callback in callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks:
                     getattr(callback, "on_interrupt", lambda: None)()
                 raise
+            finally:
+                for callback in callbacks.callbacks if isinstance(callbacks, keras.callbacks.CallbackList) else callbacks:
+                    getattr(callback, "on_fit_end", lambda: None)()
 
     def evaluate(
         self,
