@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["counts", "integer", "integers", "number", "one_of", "shape"]
+__all__ = ["counts", "integer", "integers", "number", "one_of", "plain_path", "shape"]
 
 
 def integer(value: Any, name: str, *, least: int | None = None, most: int | None = None) -> int:
@@ -169,3 +171,31 @@ def shape(value: Any, name: str, axes: Sequence[str] = ("height", "width", "chan
     if len(sizes) != len(axes) or not whole:
         raise ValueError(f"`{name}` must be ({', '.join(axes)}), all positive. Received: {name}={value}")
     return tuple(int(size) for size in sizes)
+
+
+def plain_path(path: str | os.PathLike[str], name: str) -> Path:
+    """Checks the path of a SavedModel: TensorFlow writes anywhere, and reads what is in a path as a pattern.
+
+    Args:
+      path: what was given.
+      name: what the caller calls it.
+
+    Returns:
+      path: the same.
+
+    Raises:
+      ValueError: it, or a folder above it, is called something with `[`, `*`, `?` or a backslash.
+
+    Example:
+      >>> from tfgen import checks
+      >>> checks.plain_path("models/run[1]", "directory")
+      Traceback (most recent call last):
+      ...
+      ValueError: `directory` must be a path without `[`, `*`, `?` and backslashes, which TensorFlow takes ... 'models/run[1]'
+    """
+    if set("[*?\\") & set(Path(os.path.abspath(path)).as_posix()):
+        raise ValueError(
+            f"`{name}` must be a path without `[`, `*`, `?` and backslashes, which TensorFlow takes for a pattern: what is written "
+            f"there could not be loaded. Choose another folder. Received: {name}={os.fspath(path)!r}"
+        )
+    return Path(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfgen.writing._disk import check_replaceable, flush, naming
-from tfgen.writing._folders import folder_aside
+from tfgen.writing._folders import make_aside
 
 __all__ = ["whole_file", "write_json", "write_text"]
 
@@ -44,7 +44,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(Path(path).expanduser()))
     with naming(target):
         check_replaceable(target)
-        with folder_aside(target.parent, target.name) as folder:
+        with make_aside(target.parent, target.name) as folder:
             aside = folder / target.name
             yield aside
             if target.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 from tfgen.writing._disk import check_replaceable, flush, flush_tree, naming
 from tfgen.writing._locks import lock, locked, release
 
-__all__ = ["folder_aside", "put_folder", "settled", "whole_files"]
+__all__ = ["folder_aside", "make_aside", "put_folder", "settled", "whole_files"]
 
 _ASIDE = re.compile(r"\..+\.(writing|placing)-[0-9]+-[0-9a-f]{8}")  # name, process, token
 _PLAN = ".plan.json"  # in a folder that is being put into place: what goes where
@@ -32,7 +32,7 @@ def folder_aside(parent: str | os.PathLike[str], name: str) -> Iterator[Path]:
       aside: an empty folder.
 
     Raises:
-      OSError: it cannot be made.
+      OSError: it cannot be written; the message names `parent`.
 
     Example:
       >>> import os, tempfile
@@ -43,7 +43,13 @@ def folder_aside(parent: str | os.PathLike[str], name: str) -> Iterator[Path]:
       >>> made, os.listdir(parent)
       (True, [])
     """
-    parent = Path(parent)
+    with naming(Path(parent)), make_aside(Path(parent), name) as aside:
+        yield aside
+
+
+@contextlib.contextmanager
+def make_aside(parent: Path, name: str) -> Iterator[Path]:
+    """Does what `folder_aside` does; the caller says what a failure is called."""
     parent.mkdir(parents=True, exist_ok=True)
     _tidy(parent)
     stem = name.encode()[:100].decode(errors="ignore")  # a file's name may be as long as a name can be
@@ -119,7 +125,7 @@ def whole_files(folder: str | os.PathLike[str], names: Sequence[str] | None = No
         raise ValueError(f"Expected a folder, or a path where nothing is. Received: {target}, a file")
     if target.is_dir():
         _tidy(target.parent)  # where it was written when it was new
-    with naming(target), folder_aside(target if target.is_dir() else target.parent, target.name) as aside:
+    with naming(target), make_aside(target if target.is_dir() else target.parent, target.name) as aside:
         yield aside
         if not target.is_dir():
             try:
