@@ -1,11 +1,16 @@
-"""Kills a writer at each of its changes to the disk: a forked process dies when it is about to make one."""
+"""Kills a writer at each of its changes to the disk, fills the disk under it, and has another process in its way."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tfgen import writing
 
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -47,3 +52,33 @@ def each_kill(act: Callable[[], object], prepare: Callable[[], object]) -> Itera
             return
         yield after
         after += 1
+
+
+@contextlib.contextmanager
+def full_disk(limit: int = 1000) -> Iterator[None]:
+    """Lets no file grow beyond so many bytes: the system refuses more as it does when a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[int]:
+    """Has another process at a training in a folder, which is killed in the end; gives its number."""
+    ready = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with writing.Claim(folder, what="training"):
+            os.write(ready[1], b".")
+            signal.pause()
+    os.close(ready[1])
+    assert os.read(ready[0], 1) == b"."
+    os.close(ready[0])
+    try:
+        yield child
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.kills import full_disk
 from tfgen.export import saved_model, serving_kit
 from tfgen.serving import Server
 
@@ -185,13 +185,8 @@ def test_a_path_that_tensorflow_would_not_find_again_is_refused_before_the_slow_
 
 def test_a_full_disk_names_the_directory_and_leaves_nothing(tmp_path):
     _export(tmp_path)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    try:
-        with pytest.raises(OSError, match="what was there before is as it was") as caught:
-            _export(tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_disk(), pytest.raises(OSError, match="what was there before is as it was") as caught:
+        _export(tmp_path)
     assert caught.value.filename == str(tmp_path) and os.listdir(tmp_path) == ["1"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 import tfgen
-from tests.kills import dies
+from tests.kills import dies, full_disk
 
 X = np.zeros((4, 4, 4, 1), np.float32)
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -72,13 +71,8 @@ def test_a_kill_while_it_is_written_leaves_the_old_file(form: str, model: tfgen.
 @pytest.mark.parametrize("form", ["file", "weights", "folder"])
 def test_a_full_disk_names_the_path_and_leaves_the_old_file(form: str, model: tfgen.FVBN, tmp_path: Path):
     path = save(model, form, tmp_path, 1)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(OSError, match="what was there before is as it was") as caught:
-            save(model, form, tmp_path, 2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_disk(), pytest.raises(OSError, match="what was there before is as it was") as caught:
+        save(model, form, tmp_path, 2)
     assert caught.value.filename == str(path)
     assert saved_step(path) == 1 and os.listdir(tmp_path) == [path.name]
 

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.kills import claimed
 from tfgen import writing
 
 
-def claimed_in_a_process(folder: Path) -> int:
-    """Forks a process that claims a folder and waits to be killed; returns its number when the claim stands."""
-    ready = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with writing.Claim(folder, what="training"):
-            os.write(ready[1], b".")
-            signal.pause()
-    os.close(ready[1])
-    assert os.read(ready[0], 1) == b"."
-    os.close(ready[0])
-    return child
-
-
-def end(child: int) -> None:
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
 def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path: Path):
-    child = claimed_in_a_process(tmp_path)
-    with pytest.raises(ValueError, match=rf"one training at a time in {tmp_path}.*Received: process {child} is at work"):
-        writing.Claim(tmp_path, what="training").take()
-    with writing.Claim(tmp_path / "other", what="training"):
-        pass
-    end(child)
+    with claimed(tmp_path) as child:
+        with pytest.raises(ValueError, match=rf"one training at a time in {tmp_path}.*Received: process {child} is at work"):
+            writing.Claim(tmp_path, what="training").take()
+        with writing.Claim(tmp_path / "other", what="training"):
+            pass
     assert sorted(os.listdir(tmp_path)) == [".in-use", "other"]
     with writing.Claim(tmp_path, what="training"):
         assert (tmp_path / ".in-use").read_text() == str(os.getpid())

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.kills import dies, each_kill
+from tests.kills import dies, each_kill, full_disk
 from tfgen import writing
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file may grow beyond 1000 bytes: the system says so in the words of a full disk's neighbour."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_file_and_the_next_writer_clears_up(tmp_path: Path):
@@ -91,11 +80,11 @@ def test_a_lock_ends_with_its_holder_though_a_child_lives_on(tmp_path: Path):
         lambda aside: np.save(aside.open("wb"), np.zeros(5000)),  # numpy's own words, without a number
     ],
 )
-def test_a_full_disk_names_the_file_and_leaves_the_old_one(write, tmp_path: Path, full_disk: None):
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(write, tmp_path: Path):
     path = tmp_path / "a.npy"
     writing.write_text(path, "old")
     with pytest.raises(OSError, match="what was there before is as it was") as caught:
-        with writing.whole_file(path) as aside:
+        with full_disk(), writing.whole_file(path) as aside:
             write(aside)
     assert caught.value.filename == str(path) and caught.value.errno in (errno.EFBIG, errno.EIO)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.npy"]

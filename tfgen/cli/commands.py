@@ -90,7 +90,7 @@ def load_model(name: str, *, draws: bool = True) -> Any:
     """
     import keras
 
-    from tfgen import zoo
+    from tfgen import reading, zoo
     from tfgen.models.base import GenerativeModel
 
     if not name.endswith(".keras"):
@@ -103,7 +103,7 @@ def load_model(name: str, *, draws: bool = True) -> Any:
     if not Path(name).is_file():
         raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")
     try:
-        model = keras.saving.load_model(name)
+        model = keras.saving.load_model(reading.check_archive(name))
     except Exception as error:
         raise ValueError(f"Expected a .keras file that a tfgen model was saved to. Received: {name}: {error}") from error
     if not isinstance(model, GenerativeModel):
