@@ -191,7 +191,7 @@ def plain_path(path: str | os.PathLike[str], name: str) -> Path:
       >>> checks.plain_path("models/run[1]", "directory")
       Traceback (most recent call last):
       ...
-      ValueError: `directory` must be a path without `[`, `*`, `?` and backslashes, which TensorFlow takes ... 'models/run[1]'
+      ValueError: `directory` must be a path without `[`, `*`, `?` and backslashes, ... Received: directory='models/run[1]'
     """
     if set("[*?\\") & set(Path(os.path.abspath(path)).as_posix()):
         raise ValueError(

@@ -18,9 +18,12 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path: Path):
             writing.Claim(tmp_path, what="training").take()
         with writing.Claim(tmp_path / "other", what="training"):
             pass
-    assert sorted(os.listdir(tmp_path)) == [".in-use", "other"]
+    left = tmp_path / ".checkpoint.keras.writing-1-0123abcd"
+    left.mkdir()
+    assert sorted(os.listdir(tmp_path)) == [left.name, ".in-use", "other"]
     with writing.Claim(tmp_path, what="training"):
         assert (tmp_path / ".in-use").read_text() == str(os.getpid())
+        assert not left.exists()
     assert os.listdir(tmp_path) == ["other"]
 
 

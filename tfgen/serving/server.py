@@ -102,7 +102,7 @@ class Server:
             raise ValueError(f"`poll_seconds` must be above 0. Received: poll_seconds={poll_seconds}")
         if name is not None and model_config_file is not None:
             raise ValueError(f"A model_config_file names its models. Leave out `name`. Received: name={name!r}")
-        self.directory = Path(os.path.abspath(directory))
+        self.directory = Path(os.path.abspath(Path(directory).expanduser()))
         self.name = name
         self.host = host
         self.rest_port = rest_port

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfgen.writing._folders import tidy
 from tfgen.writing._locks import lock, release
 
 __all__ = ["Claim", "check_free"]
@@ -47,7 +48,7 @@ class Claim:
         self._key: str | None = None
 
     def take(self) -> None:
-        """Claims the folder; a second time does nothing.
+        """Claims the folder, and removes what the dead have left in it; a second time does nothing.
 
         Raises:
           ValueError: another process or thread is at work in it.
@@ -61,6 +62,7 @@ class Claim:
             held = _claims.get(key)
             if held is None or held.holder[0] != me[0]:  # a forked child has its parent's table, and none of its claims
                 held = _claims[key] = _Held(self._open(Path(key, _FILE)), me)
+                tidy(Path(key))
             elif held.holder != me:
                 raise self._refusal("another thread of this process")
             held.claims += 1

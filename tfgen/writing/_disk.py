@@ -52,7 +52,8 @@ def naming(path: Path) -> Iterator[None]:
     except Exception as error:
         # TensorFlow and HDF5 have kinds of their own for a full disk, and say the system's words
         full = next((code for code in _FULL if getattr(error, "errno", None) == code or os.strerror(code) in str(error)), None)
-        ours = isinstance(error, OSError) and (error.errno is None or ".writing-" in str(error.filename))
+        # numpy's has no number; kinds of OSError without one are raised by those who have something to say themselves
+        ours = (type(error) is OSError and error.errno is None) or ".writing-" in str(getattr(error, "filename", None))
         if full is None and not ours:
             raise
         code = full or getattr(error, "errno", None) or errno.EIO

@@ -14,7 +14,7 @@ from pathlib import Path
 from tfgen.writing._disk import check_replaceable, flush, flush_tree, naming
 from tfgen.writing._locks import lock, locked, release
 
-__all__ = ["folder_aside", "make_aside", "put_folder", "settled", "whole_files"]
+__all__ = ["folder_aside", "make_aside", "put_folder", "settled", "tidy", "whole_files"]
 
 _ASIDE = re.compile(r"\..+\.(writing|placing)-[0-9]+-[0-9a-f]{8}")  # name, process, token
 _PLAN = ".plan.json"  # in a folder that is being put into place: what goes where
@@ -51,7 +51,7 @@ def folder_aside(parent: str | os.PathLike[str], name: str) -> Iterator[Path]:
 def make_aside(parent: Path, name: str) -> Iterator[Path]:
     """Does what `folder_aside` does; the caller says what a failure is called."""
     parent.mkdir(parents=True, exist_ok=True)
-    _tidy(parent)
+    tidy(parent)
     stem = name.encode()[:100].decode(errors="ignore")  # a file's name may be as long as a name can be
     while True:
         aside = parent / f".{stem}.writing-{os.getpid()}-{secrets.token_hex(4)}"
@@ -124,7 +124,7 @@ def whole_files(folder: str | os.PathLike[str], names: Sequence[str] | None = No
     if target.exists() and not target.is_dir():
         raise ValueError(f"Expected a folder, or a path where nothing is. Received: {target}, a file")
     if target.is_dir():
-        _tidy(target.parent)  # where it was written when it was new
+        tidy(target.parent)  # where it was written when it was new
     with naming(target), make_aside(target if target.is_dir() else target.parent, target.name) as aside:
         yield aside
         if not target.is_dir():
@@ -230,7 +230,7 @@ def _read_plan(path: Path) -> tuple[list[str], list[str]]:
     return put, drop
 
 
-def _tidy(folder: Path) -> None:
+def tidy(folder: Path) -> None:
     """Removes what the dead were writing, and finishes what they were putting into place."""
     for name in _names(folder):
         found = _ASIDE.fullmatch(name)

@@ -69,7 +69,7 @@ def locate(name: str | os.PathLike[str]) -> Path:
     known = names()
     if str(name) in known:
         return paths.zoo_folder() / str(name)
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.is_dir():
         return path
     near = difflib.get_close_matches(str(name), known, 1, cutoff=0.4)

@@ -205,7 +205,7 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
     """
     import yaml
 
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         path = locate(source) / "recipe.yaml"
     if not path.is_file():
