@@ -17,3 +17,5 @@ pytest_plugins = ("tests.ledger", "tests.groups", "tests.rota")  # what runs tog
 # was imported, every few hundred objects takes some per cent of the time.
 gc.freeze()
 gc.set_threshold(20_000, 10, 10)
+
+os.fsync = lambda descriptor: None  # a test's files need not outlive the machine, and a disk takes milliseconds for each

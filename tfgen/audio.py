@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgen import checks
+from tfgen import checks, writing
 
 __all__ = ["mu_law_decode", "mu_law_edges", "mu_law_encode", "read_wav", "resample", "write_wav"]
 
@@ -202,10 +202,10 @@ def resample(waveform: Any, *, sample_rate: int, new_rate: int) -> np.ndarray:
 
 
 def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) -> None:
-    """Writes a WAV file of 16 bits; whoever reads while it is written sees the old file or none, never half of it.
+    """Writes a WAV file of 16 bits.
 
     Args:
-      path: the file; an old one is replaced.
+      path: the file; its folder is made if missing.
       waveform: (time,) or (time, channels) in [-1, 1]; rounded to `k / 32768`, where 1 becomes 32767.
       sample_rate: in Hz.
 
@@ -227,14 +227,8 @@ def write_wav(path: str | os.PathLike[str], waveform: Any, *, sample_rate: int) 
         raise ValueError(f"Expected a finite waveform in [-1, 1]. Received: values up to {np.abs(values).max()}")
     sample_rate = checks.integer(sample_rate, "sample_rate", least=1)
     frames = np.clip(np.round(values * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i2")
-    path = checks.path(path)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        with wave.open(os.fspath(aside), "wb") as file:
-            file.setnchannels(values.shape[1])
-            file.setsampwidth(2)
-            file.setframerate(sample_rate)
-            file.writeframes(frames.tobytes())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with writing.whole_file(path) as aside, wave.open(os.fspath(aside), "wb") as file:
+        file.setnchannels(values.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(frames.tobytes())

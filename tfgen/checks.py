@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["counts", "integer", "integers", "number", "one_of", "path", "shape"]
+__all__ = ["counts", "integer", "integers", "number", "one_of", "path", "plain_path", "shape"]
 
 
 def integer(value: Any, name: str, *, least: int | None = None, most: int | None = None) -> int:
@@ -195,3 +195,33 @@ def shape(value: Any, name: str, axes: Sequence[str] = ("height", "width", "chan
     if len(sizes) != len(axes) or not whole:
         raise ValueError(f"`{name}` must be ({', '.join(axes)}), all positive. Received: {name}={value}")
     return tuple(int(size) for size in sizes)
+
+
+def plain_path(value: Any, name: str) -> Path:
+    """Checks the path of a SavedModel: TensorFlow writes anywhere, and reads what is in a path as a pattern.
+
+    Args:
+      value: a string or a path; a `~` at its beginning is the home folder.
+      name: what the caller calls it.
+
+    Returns:
+      path: whether anything is there or not.
+
+    Raises:
+      TypeError: it is no path.
+      ValueError: it, or a folder above it, is called something with `[`, `*`, `?` or a backslash.
+
+    Example:
+      >>> from tfgen import checks
+      >>> checks.plain_path("models/run[1]", "directory")
+      Traceback (most recent call last):
+      ...
+      ValueError: `directory` must be a path without `[`, `*`, `?` and backslashes, ... Received: directory='models/run[1]'
+    """
+    place = path(value, name)
+    if set("[*?\\") & set(Path(os.path.abspath(place)).as_posix()):
+        raise ValueError(
+            f"`{name}` must be a path without `[`, `*`, `?` and backslashes, which TensorFlow takes for a pattern: what is written "
+            f"there could not be loaded. Choose another folder. Received: {name}={os.fspath(value)!r}"
+        )
+    return place

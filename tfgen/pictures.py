@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgen import checks
+from tfgen import checks, writing
 
 __all__ = ["CHANNELS", "can_draw", "envelopes", "grid", "save_curves", "save_grid", "save_neighbours", "save_points"]
 
@@ -103,7 +103,7 @@ def envelopes(waveforms: Any, *, height: int = 64, width: int = 192) -> np.ndarr
 
 
 def save_grid(images: Any, path: str | os.PathLike[str], columns: int | None = None, *, zoom: int = 2) -> Path:
-    """Writes a grid of images as a PNG file, aside first and then renamed.
+    """Writes a grid of images as a PNG file.
 
     Args:
       images: (n, height, width, channels) in [0, 1], 1, 3 or 4 channels, n at least 1.
@@ -203,7 +203,7 @@ def save_points(points: Any, path: str | os.PathLike[str], *, centres: Any = Non
 
 
 def save_curves(history: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
-    """Draws each column of a training log against the epoch, and writes a PNG aside before renaming it.
+    """Draws each column of a training log against the epoch, and writes a PNG.
 
     Args:
       history: a CSV file with a column `epoch`, as `keras.callbacks.CSVLogger` writes it.
@@ -259,13 +259,7 @@ def _save_picture(picture: np.ndarray, path: str | os.PathLike[str], zoom: int) 
 
 
 def _write(path: str | os.PathLike[str], save: Callable[[Path], None]) -> Path:
-    """Writes a file aside and renames it, so that nobody reads half of it."""
-    path = checks.path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    """Writes a file whole; returns where it is."""
+    with writing.whole_file(path) as aside:
         save(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    return Path(path).expanduser()

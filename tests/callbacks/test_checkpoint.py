@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -256,15 +260,54 @@ def test_nothing_but_the_file_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["checkpoint.keras"]
     whole = (tmp_path / "new" / "folder" / "checkpoint.keras").read_bytes()
 
-    def half_written(self: Any, path: Any) -> None:
+    def half_written(self: Any, path: Any, **_: Any) -> None:
         Path(path).write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(type(model), "save", half_written)
+    monkeypatch.setattr(keras.Model, "save", half_written)
     with pytest.raises(OSError, match="disk full"):
         fit(model, 1, Checkpoint(tmp_path / "new" / "folder"))
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["checkpoint.keras"]
     assert (tmp_path / "new" / "folder" / "checkpoint.keras").read_bytes() == whole
+
+
+def test_a_directory_is_one_trainings_at_a_time(tmp_path: Path) -> None:
+    def in_another_process(epoch: int, logs: Any) -> None:
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                Checkpoint(tmp_path).on_train_begin()
+            os._exit(7 if (tmp_path / ".in-use").read_text() == str(os.getppid()) else 0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+    model = build()
+    model.run_eagerly = True
+    fit(model, 1, Checkpoint(tmp_path), Checkpoint(tmp_path), keras.callbacks.LambdaCallback(on_epoch_end=in_another_process))
+    thread_error: list[str] = []
+
+    def in_another_thread(epoch: int, logs: Any) -> None:
+        def take() -> None:
+            try:
+                Checkpoint(tmp_path).on_train_begin()
+            except ValueError as error:
+                thread_error.append(str(error))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        raise RuntimeError("the training ends here")
+
+    with pytest.raises(RuntimeError, match="ends here"):
+        fit(model, 3, Checkpoint(tmp_path), keras.callbacks.LambdaCallback(on_epoch_begin=in_another_thread))
+    assert "Expected one training at a time" in thread_error[0]
+    assert os.listdir(tmp_path) == ["checkpoint.keras"]  # free again, however `fit` has ended
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "checkpoint.keras", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("config.json", bytes(2**29))
+    with pytest.raises(ValueError, match="would unpack to 536,870,912"):
+        fit(build(), 1, Checkpoint(tmp_path))
 
 
 def test_every_steps_must_be_positive() -> None:

@@ -142,11 +142,20 @@ def test_export_and_its_refusals(entry: Path, folder: Path, capsys: Captured):
     assert sorted(path.name for path in (folder / "served").iterdir()) == ["1", "2", "serving"]
     assert "holds [1, 2]. Received: version=1" in _refused(capsys, "export", str(entry), "served", "--version", "1")
     assert "Received: name='Bad Name'" in _refused(capsys, "export", str(entry), "other", "--name", "Bad Name")
-    assert not list((folder / "other").glob("*"))
+    for path in ("run[1]", "a*b", "what?", "a\\b", "[x]/deep"):
+        assert "which TensorFlow takes for a pattern" in _refused(capsys, "export", "never-loaded", path)
+        assert "which TensorFlow takes for a pattern" in _refused(capsys, "quickstart", "--directory", path)
+    (folder / "mine").mkdir()
+    (folder / "mine" / "samples.png").write_text("mine")
+    line = _refused(capsys, "quickstart", "--directory", "mine")
+    assert "or a folder of the quick start: nothing of yours is replaced. Received: mine, which holds samples.png" in line
+    assert sorted(path.name for path in folder.iterdir()) == ["mine", "served"]
 
 
 def test_serve_refuses(entry: Path, capsys: Captured):
     assert "nowhere', which is not a folder" in _refused(capsys, "serve", "nowhere")
+    Path("a[1]").mkdir()
+    assert "which TensorFlow takes for a pattern" in _refused(capsys, "serve", "a[1]")
     assert main(["export", str(entry), "served", "--no-kit"]) == 0
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

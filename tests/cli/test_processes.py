@@ -74,7 +74,7 @@ def test_the_quick_start_needs_no_network(start: Start, tmp_path: Path):
         assert name in out
     assert (made / "model" / "1" / "saved_model.pb").is_file()
     assert (made / "model" / "serving" / "compose.yaml").is_file()
-    summary = json.loads((made / "summary.json").read_text())
+    summary = json.loads((made / "quickstart.json").read_text())
     assert max(summary["largest_difference"].values()) <= 1e-5
     assert summary["fine_tuning"]["after"] > summary["fine_tuning"]["before"]
     assert "What next" in out and "tfgen serve quickstart/model" in out

@@ -7,13 +7,13 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.kills import dies
 from tfgen.data import arrays, fixed_binarized, load, sources
 from tfgen.data.idx import FILES, find_idx_files, read_idx
 
@@ -115,7 +115,7 @@ def test_another_process_that_was_faster_wins(tmp_path):
     for name in ("aside", "final"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-    sources._rename(tmp_path / "aside", tmp_path / "final")
+    sources._put(tmp_path / "aside", tmp_path / "final")
     assert (tmp_path / "final" / "file").read_text() == "final"
 
 
@@ -133,15 +133,13 @@ def test_corrupted_files_leave_nothing_behind(empty):
     assert len(arrays("fashion_mnist", "train")[0]) == TRAIN
 
 
-def test_what_a_killed_process_left_is_cleared_after_a_day(empty):
+def test_what_a_killed_process_left_is_cleared(empty):
     write_idx(empty / "debian")
     parent = empty / "TFGEN_CACHE_DIR" / "tfds"
-    old, new = parent / "preparing-old", parent / "preparing-new"
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, time.time() - 2 * 24 * 3600))
+    assert dies(lambda: sources.prepare_idx(empty / "debian"), after=5)
+    assert [name for name in os.listdir(parent) if ".writing-" in name] == os.listdir(parent) != []
     sources.prepare_idx(empty / "debian")
-    assert not old.exists() and new.exists()
+    assert len(os.listdir(parent)) == 1 and ".writing-" not in os.listdir(parent)[0]
 
 
 @pytest.mark.parametrize(

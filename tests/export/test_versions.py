@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfgen.export import saved_model
+from tests.kills import full_disk
+from tfgen.export import saved_model, serving_kit
+from tfgen.serving import Server
 
 from . import loaders
 from .small_model import OneSignature
@@ -133,11 +135,11 @@ def test_versions_count_up_from_the_highest(tmp_path):
 
 
 def test_other_names_are_no_versions_and_stay(tmp_path):
-    for name in ("serving", ".tmp-mine", "3a"):
+    for name in ("serving", ".next.mine", "3a"):
         (tmp_path / name).mkdir()
     (tmp_path / "004").mkdir()  # a server reads this as version 4
     assert _export(tmp_path).name == "5"
-    assert sorted(os.listdir(tmp_path)) == [".tmp-mine", "004", "3a", "5", "serving"]
+    assert sorted(os.listdir(tmp_path)) == [".next.mine", "004", "3a", "5", "serving"]
 
 
 def test_an_existing_version_is_refused_and_kept(tmp_path):
@@ -166,6 +168,28 @@ def test_a_file_is_no_directory(tmp_path):
         _export(tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["run[1]", "a*b", "what?", "a\\b"])
+def test_a_path_that_tensorflow_would_not_find_again_is_refused_before_the_slow_part(tmp_path, name):
+    def slow(seed):
+        raise RuntimeError("it was traced")
+
+    for directory in (tmp_path / name, tmp_path / name / "deep"):
+        with pytest.raises(ValueError, match=r"`directory` must be a path without.*Received: directory="):
+            saved_model(OneSignature(slow, SEED), directory)
+        with pytest.raises(ValueError, match=r"`directory` must be a path without"):
+            serving_kit(directory)
+        with pytest.raises(ValueError, match=r"`directory` must be a path without|which is not a folder"):
+            Server(directory, rest_port=0, grpc_port=0).start()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_names_the_directory_and_leaves_nothing(tmp_path):
+    _export(tmp_path)
+    with full_disk(), pytest.raises(OSError, match="what was there before is as it was") as caught:
+        _export(tmp_path)
+    assert caught.value.filename == str(tmp_path) and os.listdir(tmp_path) == ["1"]
+
+
 def test_a_signature_that_raises_leaves_nothing(tmp_path):
     def broken(seed):
         raise RuntimeError("the network is missing")
@@ -179,7 +203,7 @@ def test_an_exception_in_the_middle_of_writing_leaves_nothing(tmp_path, while_de
     seen = []
 
     def full_disk():
-        seen.extend(path.name for path in tmp_path.glob(".tmp-*/*"))
+        seen.extend(path.name for path in tmp_path.glob(".next.writing-*/*"))
         raise OSError("No space left on device")
 
     while_describing(full_disk)
@@ -193,7 +217,7 @@ def test_an_exception_in_the_middle_of_writing_leaves_nothing(tmp_path, while_de
 def test_a_kill_leaves_a_hidden_folder_that_the_next_export_removes(tmp_path, export_in_processes, mode):
     assert export_in_processes((tmp_path, 1, mode)) == [[-signal.SIGKILL, ""]]
     (left,) = os.listdir(tmp_path)
-    assert left.startswith(".tmp-next-")
+    assert left.startswith(".next.writing-")
     assert (tmp_path / left / "saved_model.pb").is_file()
     folder = _export(tmp_path, 3.0)
     assert os.listdir(tmp_path) == [folder.name] == ["1"]

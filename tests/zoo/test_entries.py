@@ -1,15 +1,18 @@
-"""Entries appear whole or not at all, and names that are not there get a suggestion."""
+"""Entries are whole, whoever is killed, and nobody's own files are replaced; names that are not there get a suggestion."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tfgen import zoo
-from tfgen.zoo.entries import FILES, locate, read_metrics, sha256_of, write_entry
+from tests.kills import each_kill
+from tfgen import writing, zoo
+from tfgen.zoo.cards import render_card
+from tfgen.zoo.entries import FILES, check_place, locate, read_metrics
 from tfgen.zoo.loading import check_weights
 
 
@@ -30,125 +33,121 @@ def test_an_untrained_folder_says_how_to_train_it(tmp_path: Path):
         zoo.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"model": {}, "metrics": [], "training": null}', '{"metrics": []}'])
-def test_numbers_that_are_none_are_refused(entry: Callable[..., Path], text: str):
+MODEL = '"model": {"class": "VAE", "parameters": 1, "bytes": 1, "sha256": "a"}'
+RUN = '"training": {"steps": 1, "epochs": 1, "minutes": 1, "hardware": "a", "precision": "float32"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "received"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "a list"),
+        ("[" * 100_000, "RecursionError"),
+        ("\xff", "byte 0xff at position 0"),
+        ('{"metrics": []}', "no model"),
+        ('{"model": {}, "metrics": [], "training": null}', "no class"),
+        ('{"model": 3, "metrics": [], "training": null}', "model=3"),
+        (f'{{{MODEL.replace("1", "null", 1)}, "metrics": [], "training": null}}', "parameters=None"),
+        (f'{{{MODEL}, "metrics": {{}}, "training": null}}', "metrics={}"),
+        (f'{{{MODEL}, "metrics": [], {RUN.replace("1", "[]", 1)}}}', "steps=[]"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(entry: Callable[..., Path], text: str, received: str):
     folder = entry()
-    (folder / "metrics.json").write_text(text)
-    with pytest.raises(ValueError, match=r"Expected .*metrics.json as `tfgen.zoo.save` writes it"):
+    (folder / "metrics.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"Expected numbers as `tfgen.zoo.save` writes them.* in .*metrics.json") as caught:
         read_metrics(folder)
+    assert received in str(caught.value).split("Received: ")[1] and len(str(caught.value)) < 500
 
 
-def _fill(text: str, names: tuple[str, ...] = FILES) -> Callable[[Path], None]:
-    def fill(folder: Path) -> None:
-        for name in names:
-            (folder / name).write_text(text)
-
-    return fill
-
-
-def test_a_new_entry_appears_in_one_step(tmp_path: Path):
-    seen = []
-    folder = tmp_path / "deep" / "entry"
-
-    def fill(aside: Path) -> None:
-        _fill("a")(aside)
-        seen.append(folder.exists())
-
-    assert write_entry(folder, fill) == folder
-    assert seen == [False]
-    assert sorted(os.listdir(folder)) == sorted(FILES)
-    assert os.listdir(folder.parent) == ["entry"]
-
-
-def test_an_error_leaves_nothing_and_changes_nothing(tmp_path: Path):
-    def fail(aside: Path) -> None:
-        _fill("b")(aside)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_entry(tmp_path / "entry", fail)
-    assert os.listdir(tmp_path) == []
-    write_entry(tmp_path / "entry", _fill("a"))
-    with pytest.raises(KeyboardInterrupt):
-        write_entry(tmp_path / "entry", fail)
-    assert {(tmp_path / "entry" / name).read_text() for name in FILES} == {"a"}
-    assert os.listdir(tmp_path) == ["entry"]
-
-
-def test_an_older_entrys_files_go_and_other_files_stay(tmp_path: Path):
-    write_entry(tmp_path / "entry", _fill("a"))
-    (tmp_path / "entry" / "notes.txt").write_text("mine")
-    write_entry(tmp_path / "entry", _fill("b", ("model.keras", "metrics.json")))
-    assert sorted(os.listdir(tmp_path / "entry")) == ["metrics.json", "model.keras", "notes.txt"]
-
-
-def test_a_file_in_the_way_is_refused(tmp_path: Path):
-    (tmp_path / "entry").write_text("x")
-    with pytest.raises(ValueError, match=r"Expected a folder.*a file"):
-        write_entry(tmp_path / "entry", _fill("a"))
-
-
-def _killed_after(changes: int, act: Callable[[], object]) -> None:
-    """Runs `act` in a forked process that dies when it is about to make its next change to the file system."""
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    left = [changes]
-
-    def dying(change: Callable[..., object]) -> Callable[..., object]:
-        def step(*arguments: object, **keywords: object) -> object:
-            if not left[0]:
-                os._exit(9)
-            left[0] -= 1
-            return change(*arguments, **keywords)
-
-        return step
-
-    for name in ("replace", "rename", "unlink"):
-        setattr(os, name, dying(getattr(os, name)))
-    try:
-        act()
-    finally:
-        os._exit(0)
-
-
-def test_a_kill_at_any_moment_leaves_no_wrong_entry_that_loads(entry: Callable[..., Path], tmp_path: Path):
+@pytest.mark.parametrize("key", ["value", "n", "split", "extractor", "versions", "std"])
+def test_a_number_of_a_card_is_of_its_kind(entry: Callable[..., Path], key: str):
     folder = entry()
-    old = {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
-    other = entry("latent")
-    new = {name: (other / name).read_bytes() for name in FILES if (other / name).exists()}
+    content = json.loads((folder / "metrics.json").read_text())
+    for value in ([1, "2"], {"a": []}, True if key == "versions" else [[]]):
+        if (key, type(value)) in (("versions", dict), ("extractor", dict)):
+            continue
+        content["metrics"][0][key] = value
+        (folder / "metrics.json").write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=r"Expected .*metrics.json.*Received: "):
+            zoo.card(folder)
 
-    def fill(content: dict[str, bytes]) -> Callable[[Path], None]:
-        return lambda aside: [(aside / name).write_bytes(data) for name, data in content.items()] and None  # type: ignore[func-returns-value]
 
-    outcomes = []
-    for changes in range(len(FILES) + 3):
-        write_entry(folder, fill(old))
-        _killed_after(changes, lambda: write_entry(folder, fill(new)))
-        present = {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
-        try:
+def test_a_card_of_an_unknown_class_is_rendered(entry: Callable[..., Path]):
+    folder = entry()
+    (folder / "recipe.yaml").unlink()
+    content = json.loads((folder / "metrics.json").read_text())
+    content["model"]["class"] = "__builtins__"
+    (folder / "metrics.json").write_text(json.dumps(content))
+    assert "`tfgen.__builtins__`" in render_card(folder, "tiny")
+
+
+def _put(folder: Path, content: dict[str, bytes]) -> None:
+    with writing.whole_files(check_place(folder), FILES) as aside:
+        for name, data in content.items():
+            (aside / name).write_bytes(data)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+
+
+def test_a_kill_at_any_moment_leaves_the_old_entry_or_the_new_one(entry: Callable[..., Path]):
+    folder, other = entry(), entry("latent")
+    (folder / "notes.txt").write_text("mine")
+    (other / "history.csv").unlink()  # so that a file of the old entry goes
+    old, new = _content(folder), _content(other)
+    seen = []
+    for _ in each_kill(lambda: _put(folder, new), lambda: _put(folder, old)):
+        with writing.settled(folder):  # finishes what was begun
             check_weights(folder)
-            outcomes.append({str(old): "old", str(new): "new"}[str(present)])
-        except FileNotFoundError:
-            outcomes.append("refused")
-    assert outcomes == ["old", *["refused"] * len(FILES), "new", "new"]
-    assert sha256_of(folder / "model.keras") == sha256_of(other / "model.keras")
+        seen.append({str(old): "old", str(new): "new"}[str(_content(folder))])
+    assert seen == sorted(seen, reverse=True) and set(seen) == {"old", "new"}
+    _put(folder, new)
+    assert sorted(os.listdir(folder)) == sorted([*new, "notes.txt"])
+    assert not [name for name in os.listdir(folder.parent) if name.startswith(".")]
     zoo.load(folder)
 
 
-def test_a_kill_before_a_new_entry_is_whole_leaves_none(tmp_path: Path):
-    def fill(aside: Path) -> None:
-        (aside / "model.keras").write_text("half")
-        os._exit(9)
+@pytest.mark.parametrize(
+    ("held", "allowed"),
+    [
+        ([], True),
+        ([".git", ".gitignore"], True),
+        (["README.md"], False),
+        (["history.csv", "samples.wav"], False),
+        (["notes.txt"], False),
+        (["recipe.yaml"], False),  # another than that of the training
+        (["model.keras", "metrics.json"], False),  # of somebody else
+        (["training/run.json"], False),
+        (["training/checkpoint.keras"], True),
+        (["training/checkpoint.keras", "README.md"], False),
+    ],
+)
+def test_where_an_entry_may_be_written(held: list[str], allowed: bool, tmp_path: Path):
+    for name in held:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    for ask in (check_place, lambda folder: zoo.save(None, folder)):
+        if allowed and ask is check_place:
+            assert ask(tmp_path) == tmp_path
+        elif not allowed:
+            with pytest.raises(
+                ValueError, match=r"or an entry of the zoo: nothing of yours is replaced. Received: .*, which holds"
+            ):
+                ask(tmp_path)
+    assert {path.read_text() for path in tmp_path.rglob("*") if path.is_file()} <= {"{}"}
 
-    child = os.fork()
-    if not child:
-        try:
-            write_entry(tmp_path / "entry", fill)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert not (tmp_path / "entry").exists()
-    write_entry(tmp_path / "entry", _fill("a"))
-    assert (tmp_path / "entry" / "model.keras").read_text() == "a"
+
+def test_an_entry_and_the_folder_of_its_recipe_may_be_written_to(entry: Callable[..., Path], tmp_path: Path):
+    folder = entry()
+    (folder / "notes.txt").write_text("mine")
+    assert check_place(folder) == folder
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "recipe.yaml").write_text("")
+    assert check_place(tmp_path / "new", tmp_path / "new" / "recipe.yaml") == tmp_path / "new"
+    with pytest.raises(ValueError, match=r"which holds recipe.yaml"):
+        check_place(tmp_path / "new", tmp_path / "recipe.yaml")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match=r"Expected a folder.*a file"):
+        check_place(tmp_path / "file")

@@ -31,6 +31,17 @@ from tfgen import zoo
         ({"batch_size": 0}, "to be positive. Received: batch_size=0"),
         ({"epochs": -1}, "to be positive. Received: epochs=-1"),
         ({"seed": -1}, "Received: seed=-1"),
+        *(
+            ({"name": name}, "Expected `name` .* letters, digits and hyphens")
+            for name in ("../x", "/x", "Tiny", "a_b", "-a", "a" * 64)
+        ),
+        ({"model": {"class": ["PixelCNN"], "arguments": {}}}, "`model.class` in .* to be str"),
+        ({"data": {"name": "fashion_mnist", "split": 3}}, "`data.split` in .* to be str. Received: data.split=3"),
+        ({"data": {"name": "fashion_mnist", "split": "train", "image_size": "8"}}, "to be int or list"),
+        ({"evaluation": {"split": "test", "n": "all"}}, "`evaluation.n` in .* to be int"),
+        ({"optimizers": {"optimizer": "Adam"}}, "`optimizers.optimizer` in .* to be dict"),
+        ({"limits": [{"The loss is convex": "it is"}]}, "`limits` in .* to be str"),
+        ({"reference": ["somebody"]}, "`reference` in .* to be dict"),
     ],
 )
 def test_a_wrong_recipe_is_refused(tmp_path: Path, changes: dict[str, Any], message: str):
@@ -45,12 +56,31 @@ def test_a_missing_key_is_named(tmp_path: Path):
         zoo.read_recipe(write_recipe(tmp_path, values))
 
 
-@pytest.mark.parametrize(("text", "message"), [("- 1\n- 2\n", "YAML mapping .* list"), ("a: [1\n", "Expected YAML in")])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, message: str):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1\n- 2\n", "YAML mapping .* list"),
+        ("a: [1\n", "Expected YAML in"),
+        ("a: \xff", "Expected YAML, as text in UTF-8, in .* byte 0xff at position 3"),
+        ("a: " + "[" * 1500, "Received: RecursionError"),
+        ("a: 2020-99-99", "Received: ValueError: month"),
+        ("a: " + "[" * 30 + "]" * 30, "at most 10000 values in .*, nested 20 deep"),
+        ("a: &a [*a]", "nested 20 deep"),
+        (
+            "a: &a ["
+            + "x, " * 9
+            + "]\n"
+            + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{f'*{chr(97 + i)}, ' * 9}]\n" for i in range(9)),
+            "at most 10000 values",
+        ),
+    ],
+)
+def test_a_file_that_is_no_mapping_or_hostile_is_refused(tmp_path: Path, text: str, message: str):
     path = tmp_path / "recipe.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=message) as caught:
         zoo.read_recipe(path)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_recipe_is_never_executed(tmp_path: Path):
@@ -71,6 +101,12 @@ def test_nothing_there():
     [
         ({"model": {"class": "PixelCN", "arguments": {}}}, r"Unknown model class: did you mean PixelCNN\? Received: 'PixelCN'"),
         ({"model": {"class": "os", "arguments": {}}}, "Unknown model class"),
+        ({"model": {"class": "__builtins__", "arguments": {}}}, "Unknown model class. .*Received: '__builtins__'"),
+        ({"model": {"class": "annotations", "arguments": {}}}, "Unknown model class"),
+        ({"model": {"class": "LatentVariableModel", "arguments": {}}}, "Unknown model class"),
+        ({"optimizers": {"optimizer": {"class": "deserialize"}}}, "Unknown optimizer"),
+        ({"optimizers": {"optimizer": {"class": "Optimizer"}}}, "Unknown optimizer"),
+        ({"optimizers": {"optimizer": {"class": "SGD", "learning_rate": {"schedule": "deserialize"}}}}, "Unknown schedule"),
         ({"model": {"class": "PixelCNN", "arguments": {"filter": 3}}}, r"Did you mean `filters`\? Received: filter"),
         ({"optimizers": {"optimizer": {"class": "Adm"}}}, r"did you mean Adam\?"),
         ({"optimizers": {"optimizer": {"class": "Adam", "lr": 1.0}}}, "lr"),

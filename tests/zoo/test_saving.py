@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.kills import full_disk
 from tests.zoo.tiny import FAMILIES, recipe_values, write_recipe
 from tfgen import data, zoo
 from tfgen.models.conditions import in_turn
@@ -125,6 +126,16 @@ def test_saving_over_an_entry_takes_its_place(entry: Callable[..., Path]):
     zoo.save(model, folder, recipe=folder)
     assert int(zoo.load(folder).step) == 9
     assert not (folder / "history.csv").exists()  # the old training's log would be a lie
+
+
+def test_a_full_disk_names_the_entry_and_leaves_the_old_one(entry: Callable[..., Path], trained: Trained):
+    folder, (_, model) = entry(), trained["latent"]
+    old = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with full_disk(), pytest.raises(OSError, match="what was there before is as it was") as caught:
+        zoo.save(model, folder)
+    assert caught.value.filename == str(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == old
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_diverged_weights_are_refused(tmp_path: Path):

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.kills import claimed, each_kill
 from tests.zoo.tiny import recipe_values, write_recipe
 from tfgen import zoo
+from tfgen.zoo import training
 
 Trained = dict[str, tuple[Path, Any]]
 
@@ -65,6 +67,50 @@ def test_data_that_cannot_be_measured_is_told_before_training(tmp_path: Path):
     with pytest.raises(ValueError, match=r"Received: split='validation'"):
         zoo.train(recipe, tmp_path / "entry")
     assert not (tmp_path / "entry").exists()
+
+
+def test_somebodys_own_files_are_not_trained_over(tmp_path: Path):
+    recipe = write_recipe(tmp_path / "recipe", recipe_values(data={"name": "never_read", "split": "train"}))
+    for name in ("README.md", "history.csv", "samples.wav"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=r"or an entry of the zoo: nothing of yours is replaced. Received: .*README.md"):
+        zoo.train(recipe, tmp_path)
+    with pytest.raises(ValueError, match=r"or the folder of a training: nothing of yours is replaced"):
+        zoo.fit_recipe(recipe, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "history.csv", "recipe", "samples.wav"]
+
+
+def test_a_second_training_in_a_directory_is_refused(tmp_path: Path):
+    recipe = write_recipe(tmp_path / "recipe", recipe_values())
+    with claimed(tmp_path / "entry" / "training") as process:
+        for begin in (zoo.train, lambda recipe, folder: zoo.fit_recipe(recipe, folder / "training")):
+            with pytest.raises(ValueError, match=rf"Expected one training at a time in .*Received: process {process}"):
+                begin(recipe, tmp_path / "entry")
+
+
+def test_an_epoch_that_is_trained_again_has_one_row(tmp_path: Path):
+    path = tmp_path / "history.csv"
+
+    def train(first: int, last: int, loss: float, **more: float) -> None:
+        log = training._History(path)  # of one process
+        log.on_train_begin()
+        for epoch in range(first, last):
+            log.on_epoch_end(epoch, {"loss": loss, **more})
+
+    def prepare() -> None:
+        path.unlink(missing_ok=True)
+        train(0, 2, 1.0)
+
+    train(0, 3, 1.0)
+    train(2, 4, 0.5, accuracy=1)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["loss"], row["accuracy"]) for row in rows] == [
+        ("0", "1.0", "NA"), ("1", "1.0", "NA"), ("2", "0.5", "1.0"), ("3", "0.5", "1.0"),
+    ]  # fmt: skip
+    for _ in each_kill(lambda: train(1, 3, 0.5), prepare):
+        lines = path.read_text().splitlines()
+        assert lines[:2] == ["epoch,loss", "0,1.0"] and len(lines) in (3, 4) and all("," in line for line in lines)
 
 
 def test_pack_wants_a_finished_training_of_the_recipes_class(trained: Trained, tmp_path: Path):

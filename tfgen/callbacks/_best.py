@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
+
+from tfgen import reading, writing
 
 __all__ = ["BestModel"]
 
 
 class BestModel:
-    """`best.keras`, and `best.json` beside it: each is written aside and renamed, so a kill leaves whole files.
+    """`best.keras`, and `best.json` beside it: both are of the same moment, whoever is killed.
 
     Args:
       directory: where both live.
@@ -28,16 +29,20 @@ class BestModel:
     def _stored(self) -> float:
         """Reads back the best number so far, for a training that goes on."""
         path = self.directory / "best.json"
-        if not path.exists():
-            return math.nan
-        stored = json.loads(path.read_text())
+        with writing.settled(self.directory):
+            stored = (
+                reading.read_json(path, "the best number so far") if path.exists() else {"value": math.nan, **self.protocol}
+            )
         for name, value in json.loads(json.dumps(self.protocol)).items():
             if stored.get(name) != value:
                 raise ValueError(
                     f"{path} holds a number of another protocol, which cannot be compared: score into another directory, or "
                     f"delete it. Expected {name}={value!r}. Received: {name}={stored.get(name)!r}"
                 )
-        return float(stored["value"])
+        value = stored.get("value")
+        if not isinstance(value, (int, float)):
+            raise ValueError(f"Expected the best number so far in {path}; delete it to begin anew. Received: value={value!r}")
+        return float(value)
 
     def offer(self, model: Any, scores: dict[str, float], epoch: int) -> bool:
         """Saves the model if its number is the best so far; a number that is not finite never is."""
@@ -45,23 +50,11 @@ class BestModel:
         better = value > self.value if self.largest else value < self.value
         if not math.isfinite(value) or not (better or math.isnan(self.value)):
             return False
-        self.value = value
-        aside = self.directory / f".{os.getpid()}-best.keras"
-        try:
-            model.save(aside)
-            checksum = hashlib.sha256(aside.read_bytes()).hexdigest()
-            os.replace(aside, self.directory / "best.keras")
-        finally:
-            aside.unlink(missing_ok=True)
         kept = {name: value if math.isfinite(value) else None for name, value in scores.items()}
-        found = {**self.protocol, "value": value, "epoch": epoch, "scores": kept, "model_sha256": checksum}
-        self._write(json.dumps(found, indent=2) + "\n")
+        with writing.whole_files(self.directory) as aside:
+            model.save(aside / "best.keras")
+            checksum = hashlib.sha256((aside / "best.keras").read_bytes()).hexdigest()
+            found = {**self.protocol, "value": value, "epoch": epoch, "scores": kept, "model_sha256": checksum}
+            writing.write_json(aside / "best.json", found)
+        self.value = value
         return True
-
-    def _write(self, text: str) -> None:
-        aside = self.directory / f".{os.getpid()}-best.json"
-        try:
-            aside.write_text(text)
-            os.replace(aside, self.directory / "best.json")
-        finally:
-            aside.unlink(missing_ok=True)

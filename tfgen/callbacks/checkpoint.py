@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from tfgen import checks
+from tfgen import checks, reading, writing
 from tfgen.callbacks import _states
 from tfgen.models.clock import Saver
 
@@ -25,16 +25,18 @@ class Checkpoint(Saver):
 
     The state is one file: weights, every optimizer, averages, counters (which are the random state), the position inside the
     epoch, what the metrics have added up in it, and what the other callbacks count: numbers and arrays among their attributes
-    that training has changed, such as `wait`, `best` and `best_weights` of `EarlyStopping`. It is written aside and renamed, so a
-    kill at any moment leaves the last whole one. Start the same program again with the same data and the same `epochs`: training
-    goes on, bit for bit. Ctrl-C saves once more before it stops. `fit` runs this callback after the others, wherever it stands.
+    that training has changed, such as `wait`, `best` and `best_weights` of `EarlyStopping`. A kill at any moment leaves the last
+    whole one. Start the same program again with the same data and the same `epochs`: training goes on, bit for bit. Ctrl-C saves
+    once more before it stops. `fit` runs this callback after the others, wherever it stands. A directory is one training's at a
+    time.
 
     Args:
       directory: where the file lives; made if missing.
       every_steps: also save each time this many steps are done; None saves at the end of each epoch only.
 
     Raises:
-      ValueError: `every_steps` is less than 1; or, when training begins, the file does not fit the model.
+      ValueError: `every_steps` is less than 1; or, when training begins, the file does not fit the model, or another training is
+        at work in the directory.
 
     Example:
       >>> import numpy as np, tempfile, tfgen
@@ -59,6 +61,7 @@ class Checkpoint(Saver):
         self.every_steps = every_steps
         self._saved: tuple[int, int] | None = None
         self._fresh: dict[str, Any] = {}
+        self._claim = writing.Claim(self.directory, what="training")
 
     @property
     def path(self) -> Path:
@@ -66,7 +69,7 @@ class Checkpoint(Saver):
         return self.directory / _FILE
 
     def restore(self) -> bool:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._claim.take()
         if not self.path.exists():
             return False
         begun = int(self.model.epoch.numpy())
@@ -108,6 +111,7 @@ class Checkpoint(Saver):
 
     def _load(self) -> None:
         try:
+            reading.check_archive(self.path)
             config, compiled = _check_same_model(self.model, self.path)
             # what callbacks have set since training began: first what optimizers were made for, then what held when it was saved
             self.model.frozen = compiled.get("frozen", config["frozen"])
@@ -145,16 +149,16 @@ class Checkpoint(Saver):
         self._save()
         print(f"\nStopped. The state is in {self.path}; start the same command again to go on.")
 
+    def on_fit_end(self) -> None:
+        """Lets other trainings into the directory; `fit` calls it however it ends."""
+        self._claim.release()
+
     def _save(self) -> None:
         self._saved = self._place()
-        aside = self.directory / f".{os.getpid()}-{_FILE}"
-        try:
+        with writing.whole_file(self.path) as aside:
             self.model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(_CALLBACKS, _states.collect(self.others, self._fresh))
-            os.replace(aside, self.path)
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 def _check_same_model(model: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

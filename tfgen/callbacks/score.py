@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen import checks, data, pictures
+from tfgen import checks, data, pictures, writing
 from tfgen import metrics as measures
 from tfgen.callbacks._best import BestModel
 from tfgen.callbacks._events import EventWriter
@@ -35,7 +35,8 @@ class Score(keras.callbacks.Callback):
     In `directory` are `best.keras`, the model with its optimizers, `best.json`, which says by which number it is the best
     and how that was computed, and `epoch-0001.png` and its followers, the first 64 samples. A later `fit` with the same
     directory goes on from that best; a `best.json` of another protocol is refused. Scoring takes the time of n samples,
-    and of likelihoods one evaluation on `images`; it changes nothing in the training, to the last bit.
+    and of likelihoods one evaluation on `images`; it changes nothing in the training, to the last bit. A directory is one training's
+    at a time.
 
     Metrics: "frechet_distance" and "kernel_distance" (less is better), "precision", "recall" (3 neighbours), "density",
     "coverage" (5), and the model's own likelihood of `images` in nats, mean per image: "log_prob" where it is exact, "elbo" and
@@ -103,6 +104,7 @@ class Score(keras.callbacks.Callback):
             )
         self.directory, self.extractor = checks.path(directory, "directory"), extractor
         self.log_dir = None if log_dir is None else checks.path(log_dir, "log_dir")
+        self._claim = writing.Claim(self.directory, what="training")
         self.metrics, self.seed, self.every_epochs = list(metrics), seed, every_epochs
         self.scores: list[dict[str, float]] = []
         self._real: np.ndarray | None = None
@@ -123,7 +125,7 @@ class Score(keras.callbacks.Callback):
             self.model.check_data(np.asarray(self.images), self.labels, name="images")
         if self.labels is not None:
             data.check_lengths(self.images, self.labels)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._claim.take()
         first = self.metrics[0]
         self._best = BestModel(self.directory, self._protocol(), largest=first not in _SMALLEST)
         if self.log_dir is not None:
@@ -148,6 +150,10 @@ class Score(keras.callbacks.Callback):
         if self._events is not None:
             self._events.close()
             self._events = None
+
+    def on_fit_end(self) -> None:
+        """Lets other trainings into the directory; `fit` calls it however it ends."""
+        self._claim.release()
 
     # ---- numbers ----
 

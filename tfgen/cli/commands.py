@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from typing import Any
 
 from tfgen import checks
@@ -92,7 +91,7 @@ def load_model(name: str, *, draws: bool = True) -> Any:
     """
     import keras
 
-    from tfgen import zoo
+    from tfgen import reading, zoo
     from tfgen.models.base import GenerativeModel
 
     if not name.endswith(".keras"):
@@ -106,7 +105,7 @@ def load_model(name: str, *, draws: bool = True) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a .keras file. Received: {name}, which is not there")
     try:
-        model = keras.saving.load_model(path)
+        model = keras.saving.load_model(reading.check_archive(path))
     except Exception as error:
         raise ValueError(f"Expected a .keras file that a tfgen model was saved to. Received: {name}: {error}") from error
     if not isinstance(model, GenerativeModel):
@@ -185,17 +184,14 @@ def run_export(options: argparse.Namespace) -> int:
     Returns:
       code: 0.
     """
-    from tfgen import export
+    from tfgen import checks, export
 
+    checks.plain_path(options.directory, "directory")  # all that can be refused is refused before the slow part
+    export.served_name(options.directory, options.served_name)
     folder = export.saved_model(load_model(options.name), options.directory, version=options.version)
-    if not options.no_kit:
-        try:
-            kit = export.serving_kit(options.directory, name=options.served_name)
-        except BaseException:
-            shutil.rmtree(folder)  # an argument that the kit refuses leaves nothing behind
-            raise
     print(f"Wrote {folder}")
     if not options.no_kit:
+        kit = export.serving_kit(options.directory, name=options.served_name)
         print(f"Wrote {kit}: `docker compose -f {kit}/compose.yaml up` starts TensorFlow Serving on it")
     print(f"`tfgen serve {options.directory}` serves it on this machine")
     return 0

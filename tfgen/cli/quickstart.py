@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ GRID = 64
 ASKED = 16
 SEED = 7
 LARGEST_DIFFERENCE = 1e-5
+_SUMMARY = "quickstart.json"
 
 
 def run_quickstart(options: argparse.Namespace) -> int:
@@ -34,14 +33,16 @@ def run_quickstart(options: argparse.Namespace) -> int:
       code: 0.
 
     Raises:
-      ValueError: the server's pictures are not Python's.
+      ValueError: the directory holds other things than a quick start, or the server's pictures are not Python's.
     """
-    from tfgen import pictures, zoo
+    from tfgen import pictures, writing, zoo
 
     start = time.monotonic()
-    directory = checks.path(options.directory, "directory")
+    directory = checks.plain_path(options.directory, "directory")
+    writing.check_free(directory, own=(directory / _SUMMARY).is_file(), what="a folder of the quick start")
     _say(1, f'tfgen.zoo.load("{options.model}"): a trained model by its name.')
     model = zoo.load(options.model)
+    writing.write_json(directory / _SUMMARY, {"model": options.model})  # makes the folder the quick start's own
     _say(2, f"model.sample({GRID}, seed=0): pictures that it has never seen.")
     _wrote(pictures.save_grid(model.sample(GRID, seed=0), directory / "samples.png"))
     view = _view(model)
@@ -60,7 +61,8 @@ def run_quickstart(options: argparse.Namespace) -> int:
         "largest_difference": differences,
         "seconds": round(time.monotonic() - start, 1),
     }
-    _write_summary(directory / "summary.json", summary)
+    writing.write_json(directory / _SUMMARY, summary)
+    _wrote(directory / _SUMMARY)
     _say_what_next(options.model, directory, summary["seconds"])
     return 0
 
@@ -144,14 +146,8 @@ def _export(model: Any, directory: Path, name: str) -> Path:
     _say(4, f'tfgen.export.saved_model(model, "{directory}"): a SavedModel for TensorFlow Serving.')
     folder = export.saved_model(model, directory)
     _wrote(folder)
-    _wrote(export.serving_kit(directory, name=_served_name(name)))
+    _wrote(export.serving_kit(directory, name=export.served_name(name)))
     return folder
-
-
-def _served_name(name: str) -> str:
-    """A name that Kubernetes takes too."""
-    letters = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
-    return f"model-{letters}"[:50].strip("-") if not letters[:1].isalpha() else letters[:50].strip("-")
 
 
 def _serve_and_compare(model: Any, directory: Path) -> dict[str, float]:
@@ -179,16 +175,6 @@ def _serve_and_compare(model: Any, directory: Path) -> dict[str, float]:
             f"Received: differences {differences}"
         )
     return differences
-
-
-def _write_summary(path: Path, summary: dict[str, Any]) -> None:
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        aside.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    _wrote(path)
 
 
 def _say_what_next(name: str, directory: Path, seconds: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -72,23 +71,18 @@ def _asked(options: argparse.Namespace, model: Any, count: int) -> tuple[int, di
 
 
 def _write(samples: Any, output: Path, model: Any) -> None:
-    """Writes a grid of pictures, a row of sounds or the numbers, aside first and then renamed."""
+    """Writes a grid of pictures, a row of sounds or the numbers."""
     import numpy as np
 
-    from tfgen import audio, pictures
+    from tfgen import audio, pictures, writing
 
     if output.suffix == ".png":
         pictures.save_grid(samples, output)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".wav":
         pause = np.zeros((round(_PAUSE_SECONDS * model.sample_rate), samples.shape[-1]), np.float32)
         parts = [part for sound in samples for part in (pause, sound)][1:]
         audio.write_wav(output, np.concatenate(parts), sample_rate=model.sample_rate)
         return
-    aside = output.with_name(f".{os.getpid()}-{output.name}")
-    try:
+    with writing.whole_file(output) as aside:
         np.save(aside, samples)
-        os.replace(aside, output)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import writing
 from tfgen.data.position import ordered
 from tfgen.data.sources import cache_folder
 from tfgen.random import row_keys
@@ -264,13 +263,6 @@ def _read_copy(copy: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write_copy(copy: Path, columns: dict[str, np.ndarray]) -> None:
-    """Writes aside and renames; a folder that cannot be written costs only the time saved."""
-    with contextlib.suppress(OSError):
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(prefix="writing-", suffix=".npz", dir=copy.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **columns)
-            os.replace(aside, copy)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+    """Writes a copy; a folder that cannot be written costs only the time saved."""
+    with contextlib.suppress(OSError), writing.whole_file(copy) as aside:
+        np.savez(aside, allow_pickle=False, **columns)

@@ -12,15 +12,13 @@ import difflib
 import hashlib
 import io
 import os
-import shutil
-import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tfgen import writing
 from tfgen.data.audio import SPEECH
 from tfgen.data.builder import local_fashion_mnist
 from tfgen.data.drawn import NAMES
@@ -31,7 +29,6 @@ __all__ = ["cache_folder", "find_builder", "prepare_idx", "probe"]
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 PROBE_SECONDS = 5.0
 FALLBACK_URL = "https://storage.googleapis.com/"  # where most TFDS downloads live, for data sets that do not say
-_STALE_SECONDS = 24 * 3600
 _preparing = threading.Lock()
 _ANSWERS_NOT_HEAD = (405, 501)
 
@@ -95,7 +92,7 @@ def find_builder(name: str) -> Any:
 def prepare_idx(source: str | Path) -> Any:
     """Prepares a TFDS folder from idx files, once: the folder's name holds a hash of the files' bytes.
 
-    Written aside and renamed, so that a kill leaves nothing half done and two processes may do it at once.
+    A kill leaves nothing half done, and two processes may do it at once.
 
     Args:
       source: folder of the four idx files.
@@ -125,15 +122,10 @@ def prepare_idx(source: str | Path) -> Any:
     inside = Path(builder.name, str(builder.VERSION))
     with _preparing:
         if not (final / inside / "dataset_info.json").is_file():
-            _remove_stale(parent)
-            parent.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix="preparing-", dir=parent))
-            try:
+            with writing.folder_aside(parent, final.name) as aside:
                 with contextlib.redirect_stdout(io.StringIO()):  # TFDS says "Downloading"; its progress bars go to stderr
                     builder(source=source, data_dir=str(aside)).download_and_prepare()
-                _rename(aside, final)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
+                _put(aside, final)
     return tfds.builder_from_directory(final / inside)
 
 
@@ -201,17 +193,10 @@ def _unknown(name: str) -> str:
     return f"Expected the name of a data set. {hint} Received: name={name!r}"
 
 
-def _rename(aside: Path, final: Path) -> None:
+def _put(aside: Path, final: Path) -> None:
     """Moves a prepared folder into place; when another process was faster, its folder stands."""
     try:
-        os.rename(aside, final)
+        writing.put_folder(aside, final)
     except OSError:
         if not final.is_dir():
             raise
-
-
-def _remove_stale(parent: Path) -> None:
-    """Clears what killed processes left behind."""
-    for folder in parent.glob("preparing-*"):
-        if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)

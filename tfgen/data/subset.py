@@ -6,10 +6,9 @@ class are taken, of the test split the first 50, and they stay in that sorted or
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
+from tfgen import writing
 from tfgen.data.bundled import CLASS_NAMES, FILE, SIZES
 from tfgen.data.loading import arrays
 from tfgen.random import row_seeds
@@ -63,9 +62,8 @@ def main() -> None:
         chosen = draw_subset(labels, size // len(CLASS_NAMES))
         columns[f"{split}_images"] = images[chosen]
         columns[f"{split}_labels"] = labels[chosen].astype(np.uint8)
-    aside = FILE.with_suffix(f".{os.getpid()}.npz")
-    np.savez_compressed(aside, **columns)
-    os.replace(aside, FILE)
+    with writing.whole_file(FILE) as aside:
+        np.savez_compressed(aside, **columns)
     print(f"Wrote {FILE} ({FILE.stat().st_size} bytes)")
 
 

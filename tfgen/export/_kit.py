@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import secrets
-import shutil
 import string
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfgen import checks, paths
+from tfgen import checks, paths, reading, writing
 from tfgen.export._versions import existing_versions
 
-__all__ = ["serving_kit"]
+__all__ = ["served_name", "serving_kit"]
 
 _FOLDER = "serving"  # not an integer, so a server that polls the model's folder passes over it
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")  # a DNS label of Kubernetes, with room for a suffix
@@ -48,7 +45,7 @@ def serving_kit(
 
     `directory/serving/` gets `compose.yaml`, `models.config`, `batching.config`, `monitoring.config`, `kubernetes.yaml`,
     `kserve.yaml`, a README, and example clients (Python over REST and gRPC, JavaScript, shell) for models that draw samples.
-    Files of those names are replaced, each in one step; others are left alone.
+    Files of those names are replaced; others are left alone.
 
     Args:
       directory: a folder that `tfgen.export.saved_model` has written a version into.
@@ -74,14 +71,14 @@ def serving_kit(
       ...
       ValueError: `directory` must hold a version written by `tfgen.export.saved_model`. Received: ...
     """
-    directory = checks.path(directory, "directory")
+    directory = checks.plain_path(directory, "directory")
     description = _newest_description(directory)
     for argument, value in (("rest_port", rest_port), ("grpc_port", grpc_port), ("max_batch_size", max_batch_size)):
         _check_integer(argument, value, 65535)
     if not _IMAGE.fullmatch(image) or ":" not in image.rpartition("/")[2]:
         raise ValueError(f"`image` must be a container image with its tag. Received: image={image!r}")
     values: dict[str, Any] = {
-        "name": _model_name(directory, name),
+        "name": served_name(directory, name),
         "image": image,
         "image_tag": image.rpartition(":")[2],
         "rest_port": rest_port,
@@ -102,7 +99,7 @@ def _newest_description(directory: Path) -> dict[str, Any]:
             "`directory` must hold a version written by `tfgen.export.saved_model`. Received: "
             f"directory={str(directory)!r} with versions {versions}"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    return reading.read_json(path, "what `tfgen.export.saved_model` says of a version")
 
 
 def _check_integer(argument: str, value: Any, largest: int) -> None:
@@ -112,9 +109,26 @@ def _check_integer(argument: str, value: Any, largest: int) -> None:
         raise ValueError(f"`{argument}` must lie in [1, {largest}]. Received: {argument}={value}")
 
 
-def _model_name(directory: Path, name: str | None) -> str:
+def served_name(directory: str | os.PathLike[str], name: str | None = None) -> str:
+    """Checks or chooses what a server calls a model.
+
+    Args:
+      directory: the folder of all its versions, which need not be there yet.
+      name: lower-case letters, digits and hyphens; None makes such a name of the folder's.
+
+    Returns:
+      name: as Kubernetes takes it.
+
+    Raises:
+      ValueError: another name.
+
+    Example:
+      >>> from tfgen.export import served_name
+      >>> served_name("models/My VAE")
+      'my-vae'
+    """
     if name is None:
-        made = re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-")[:50].strip("-")
+        made = re.sub(r"[^a-z0-9]+", "-", Path(directory).resolve().name.lower()).strip("-")[:50].strip("-")
         name = made if made[:1].isalpha() else f"model-{made}".strip("-")
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -171,18 +185,9 @@ def _rendered(values: dict[str, Any], client: dict[str, str] | None) -> dict[str
 
 
 def _write(folder: Path, rendered: Mapping[str, str]) -> Path:
-    """Writes all files aside, then moves them into place: the whole folder if it is new, else file by file."""
-    aside = folder.parent / f".{folder.name}-{os.getpid()}-{secrets.token_hex(4)}"
-    try:
+    """Writes all files; a running server has the folder mounted, so an old one stays the same folder."""
+    with writing.whole_files(folder) as aside:
         for name, text in rendered.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             (aside / name).write_text(text, encoding="utf-8")
-        if not folder.exists():
-            os.rename(aside, folder)
-        else:
-            for name in rendered:  # a running server has this folder mounted, so it must stay the same one
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(aside / name, folder / name)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return folder

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen import checks
+from tfgen import checks, writing
 from tfgen.export import _endpoints, _versions, _warm_up
 
 __all__ = ["saved_model"]
@@ -30,7 +30,7 @@ def saved_model(model: Any, directory: str | os.PathLike[str], *, version: int |
     Args:
       model: a tfgen model, or any object with `signatures()` (name -> `tfgen.models.signatures.Signature`) and
         `export_metadata()` (a dict that JSON can hold).
-      directory: the folder of all versions of this model; made if it is not there.
+      directory: the folder of all versions of this model; made if it is not there. Its path holds no `[`, `*`, `?` or backslash.
       version: a positive integer that is not taken, or None for one more than the highest there.
       warm_up: run each signature once and write `assets.extra/tf_serving_warmup_requests`, which spares the first caller
         the start-up time. Needs the package tensorflow-serving-api.
@@ -40,7 +40,8 @@ def saved_model(model: Any, directory: str | os.PathLike[str], *, version: int |
 
     Raises:
       TypeError: `model` has no signatures, or `version` is not an integer.
-      ValueError: the version exists, or a signature could not be served.
+      ValueError: the version exists, a path that TensorFlow would not find again, or a signature could not be served.
+      OSError: it cannot be written; the message names the directory.
       ImportError: `warm_up` is True and tensorflow-serving-api is not installed.
 
     Example:
@@ -56,7 +57,7 @@ def saved_model(model: Any, directory: str | os.PathLike[str], *, version: int |
       >>> tf.saved_model.load(str(folder)).signatures["double"](x=tf.constant([3.0]))["y"].numpy().tolist()
       [6.0]
     """
-    directory = checks.path(directory, "directory")
+    directory = checks.plain_path(directory, "directory")
     signatures = _endpoints.model_signatures(model)
     _versions.check_version(directory, version)
     if warm_up:
@@ -66,14 +67,13 @@ def saved_model(model: Any, directory: str | os.PathLike[str], *, version: int |
     description = _description(metadata, endpoints)
     if warm_up:
         _warm_up.check_endpoints(endpoints)
-    with _versions.staging_folder(directory, version) as folder:
-        _write_graph(folder, endpoints)
-        extra = folder / "assets.extra"
-        extra.mkdir()
-        (extra / "tfgen.json").write_text(description, encoding="utf-8")
+    with writing.folder_aside(directory, str(version or "next")) as aside:
+        _write_graph(aside, endpoints)
+        (aside / "assets.extra").mkdir()
+        (aside / "assets.extra" / "tfgen.json").write_text(description, encoding="utf-8")
         if warm_up:
-            _warm_up.write_warm_up(extra / "tf_serving_warmup_requests", endpoints)
-        return _versions.publish(folder, directory, version)
+            _warm_up.write_warm_up(aside / "assets.extra" / "tf_serving_warmup_requests", endpoints)
+        return _versions.publish(aside, directory, version)
 
 
 def _metadata(model: Any) -> Mapping[str, Any]:
@@ -83,13 +83,13 @@ def _metadata(model: Any) -> Mapping[str, Any]:
     return metadata
 
 
-def _write_graph(folder: Path, endpoints: Mapping[str, Any]) -> None:
+def _write_graph(aside: Path, endpoints: Mapping[str, Any]) -> None:
     """Saves the endpoints and the variables that they read; a model tracked as a whole would store every weight twice."""
     module = tf.Module()
     variables = {id(variable): variable for endpoint in endpoints.values() for variable in endpoint.graph.variables}
     module.stored_variables = list(variables.values())
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(folder), signatures=dict(endpoints), options=options)
+    tf.saved_model.save(module, str(aside), signatures=dict(endpoints), options=options)
 
 
 def _description(metadata: Mapping[str, Any], endpoints: Mapping[str, Any]) -> str:

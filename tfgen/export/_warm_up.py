@@ -46,10 +46,10 @@ def check_endpoints(endpoints: Mapping[str, Any]) -> None:
                 raise ValueError(f"Output `{key}` of `{name}` must have a row per input row. Received: {output.shape} for 2")
 
 
-def write_warm_up(path: Path, endpoints: Mapping[str, Any]) -> None:
+def write_warm_up(aside: Path, endpoints: Mapping[str, Any]) -> None:
     """Writes one request of one row per signature, as TFRecord of PredictionLog."""
     predict_pb2, prediction_log_pb2 = serving_protos()
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with tf.io.TFRecordWriter(str(aside)) as writer:
         for name, endpoint in endpoints.items():
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = name

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen import checks, paths
+from tfgen import checks, paths, reading
 
 __all__ = ["CLASSIFIER", "CLASSIFIER_SHA256", "Extractor", "load_extractor"]
 
@@ -215,7 +215,7 @@ def load_extractor(name: str | os.PathLike[str] = CLASSIFIER, *, weights: str | 
 
 def _from_file(path: Path, *, name: str, sha256: str) -> Extractor:
     try:
-        model: Any = keras.saving.load_model(path, compile=False)
+        model: Any = keras.saving.load_model(reading.check_archive(path), compile=False)
     except Exception as error:
         raise ValueError(f"Expected a .keras file. Received: {path}: {error}") from error
     model = getattr(model, "averaged_network", model)  # a classifier, or the bare network of one

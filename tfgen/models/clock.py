@@ -149,7 +149,7 @@ class Clock(keras.callbacks.Callback):
         """Tells callbacks how a training ends that does not end well, and keeps what the next use of the model resets.
 
         Args:
-          callbacks: of the same `fit`; `on_interrupt` hears of Ctrl-C, `on_error` of an error.
+          callbacks: of the same `fit`; `on_interrupt` hears of Ctrl-C, `on_error` of an error, `on_fit_end` of any end.
 
         Yields:
           None.
@@ -169,6 +169,8 @@ class Clock(keras.callbacks.Callback):
             raise
         finally:
             self._quiet.close()
+            for callback in callbacks:
+                getattr(callback, "on_fit_end", lambda: None)()
             if self._found:
                 self.model._initial_epoch = None  # what a checkpoint had restored
                 self.model.place = dataclasses.replace(self.model.place, sums=metric_sums(self.model))

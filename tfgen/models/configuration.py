@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfgen.distributions.base import Configured
 from tfgen.models.place import PLACE, load_place, save_place
+from tfgen.models.saving import SavingMixin
 
 __all__ = [
     "RANDOM_STATE",
@@ -239,7 +240,7 @@ def load_random_states(model: Any, store: Any) -> None:
             generator.state.assign(np.asarray(store[key]))
 
 
-class StoredMixin:
+class StoredMixin(SavingMixin):
     """Config and random states of every model, to and from Keras files."""
 
     def get_config(self) -> dict[str, Any]:

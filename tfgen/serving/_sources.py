@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfgen import checks
 from tfgen.serving._loaded import MODEL_FILE
 from tfgen.serving._tensors import serving_api
 from tfgen.serving.errors import ServingError, invalid
@@ -74,6 +75,7 @@ def check_directory(directory: Path, name: str | None) -> list[ModelSource]:
     expected = f"Expected a folder that holds <version>/{MODEL_FILE} or <model>/<version>/{MODEL_FILE}."
     if not directory.is_dir():
         raise ValueError(f"{expected} Received: directory={str(directory)!r}, which is not a folder.")
+    checks.plain_path(directory, "directory")
     if (directory / MODEL_FILE).is_file():
         raise ValueError(
             f"{expected} Received: directory={str(directory)!r}, which is itself one version. Pass the folder above it, "
@@ -126,6 +128,10 @@ def sources_of_config(config: Any, directory: Path) -> list[ModelSource]:
 
 
 def _source_of(model: Any, directory: Path) -> ModelSource:
+    try:
+        checks.plain_path(model.base_path, "base_path")
+    except ValueError as error:
+        raise invalid(str(error)) from error
     policy = model.model_version_policy
     kind = policy.WhichOneof("policy_choice")
     latest = None if kind == "all" else max(policy.latest.num_versions, 1)

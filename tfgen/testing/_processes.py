@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfgen import writing
 from tfgen.testing._jobs import JOBS, KILLED
 from tfgen.testing.devices import two_devices
 
@@ -81,9 +82,7 @@ def _watch(request: str) -> None:
         if codes[-1] not in (0, KILLED):
             break
     if os.path.isdir(folder):  # else nobody waits any more
-        aside = Path(folder, "aside.txt")
-        aside.write_text(json.dumps(codes))
-        os.replace(aside, Path(folder, "done.txt"))
+        writing.write_json(Path(folder, "done.txt"), codes)
 
 
 def _new_process(request: str) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfgen import models
 from tfgen.models.conditions import in_turn
+from tfgen.models.trainable import TrainableModel
 
 __all__ = [
     "condition_name",
     "condition_spec",
     "conditions_in_turn",
+    "find_model_class",
     "get_averages",
     "get_likelihood_kind",
     "get_medium",
@@ -71,6 +75,24 @@ def conditions_in_turn(model: Any, n: int) -> dict[str, np.ndarray] | None:
     """
     condition = getattr(model, "condition", None)
     return None if condition is not None and condition.turn(n) is None else in_turn(model, n)
+
+
+def find_model_class(name: Any) -> Any:
+    """Finds a class of `tfgen.models` that can be built, by the name that a recipe or a card calls it.
+
+    Args:
+      name: what stands there.
+
+    Returns:
+      cls: a final class; None for anything else.
+
+    Example:
+      >>> from tfgen.zoo.abilities import find_model_class
+      >>> find_model_class("VAE").__name__, find_model_class("AdversarialModel"), find_model_class("__builtins__")
+      ('VAE', None, None)
+    """
+    cls = getattr(models, name, None) if isinstance(name, str) else None
+    return cls if inspect.isclass(cls) and issubclass(cls, TrainableModel) and getattr(cls, "__final__", False) else None
 
 
 def get_medium(model: Any) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tfgen import models
-from tfgen.zoo.abilities import get_medium
+from tfgen.zoo.abilities import find_model_class, get_medium
 from tfgen.zoo.entries import FILES, read_metrics, sha256_of
 from tfgen.zoo.frames import FRAMES, read_frames
 from tfgen.zoo.protocols import Protocol
@@ -47,12 +46,12 @@ def format_value(value: Any, digits: int = 5) -> str:
 
 def _kind(model_class: str) -> str:
     """What a model of this class draws: "image", "audio"; a class of somebody else's is taken for one of images."""
-    return get_medium(getattr(models, model_class, None))
+    return get_medium(find_model_class(model_class))
 
 
 def _classifies(model_class: str) -> bool:
     """Whether a model of this class finds classes and draws nothing."""
-    cls = getattr(models, model_class, None)
+    cls = find_model_class(model_class)
     return hasattr(cls, "classify") and not hasattr(cls, "sample")
 
 

@@ -1,24 +1,35 @@
-"""The folders of the zoo: their names, where they are, what they hold, and how files get into them."""
+"""The folders of the zoo: their names, where they are, what they hold, and where one may be written."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import os
-import secrets
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tfgen import checks, paths
+from tfgen import checks, paths, reading, writing
 from tfgen.zoo.numbers import check_number
 
-__all__ = ["FILES", "locate", "names", "read_metrics", "sha256_of", "write_entry"]
+__all__ = [
+    "CHECKPOINT",
+    "FILES",
+    "RUN",
+    "TRAINING",
+    "check_place",
+    "is_training",
+    "locate",
+    "names",
+    "read_metrics",
+    "read_run",
+    "sha256_of",
+]
 
 FILES = ("model.keras", "recipe.yaml", "history.csv", "samples.png", "samples.wav", "README.md", "metrics.json")
-"""The files of an entry, in the order in which they are put into place."""
+"""The files of an entry."""
+
+TRAINING, RUN, CHECKPOINT = "training", "run.json", "checkpoint.keras"
+"""The folder, within an entry, of its training; and what it holds: how long it took, and its state."""
 
 
 def names() -> list[str]:
@@ -104,51 +115,111 @@ def read_metrics(folder: Path, *, check: bool = True) -> dict[str, Any]:
             f"There is no trained model in this folder, or its writing was interrupted. `tfgen train {name}` trains it, and "
             f"`tfgen.zoo.save` writes one. Received: {folder} without {missing}"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"model", "training", "metrics"} - set(content) or {"sha256"} - set(content["model"])
-        if missing:
-            raise ValueError(f"no {min(missing)}")
-        numbers = list(content["metrics"])
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"Expected {path} as `tfgen.zoo.save` writes it. Restore it, or write the entry again. Received: {error!r}"
-        ) from error
-    for number in numbers if check else ():
+    wanted = "numbers as `tfgen.zoo.save` writes them"
+    content = reading.read_json(path, wanted)
+    wrong = _wrong_part(content)
+    if wrong:
+        raise ValueError(f"Expected {wanted} in {path}. Restore it, or write the entry again elsewhere. Received: {wrong}")
+    for number in content["metrics"] if check else ():
         check_number(number, str(path))
     return content
 
 
-def write_entry(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """Writes the files of an entry aside and puts them into place when all are whole.
+_MODEL = {"class": str, "parameters": int, "bytes": int, "sha256": str}
+_RUN = {"steps": int, "epochs": int, "minutes": (int, float), "hardware": str, "precision": str}
 
-    A new folder appears in one step. In an existing folder `metrics.json` is removed first and put into place last: whatever a
-    kill leaves in between, `load` refuses. Files of an older entry that the new one lacks are removed; other files stay.
+
+def _wrong_part(content: dict[str, Any]) -> str:
+    """Says what of an entry's numbers is missing or of another kind; nothing for those that are well."""
+    wrong = _wrong_value(content, {"model": dict, "training": (dict, type(None)), "metrics": list})
+    wrong = wrong or _wrong_value(content["model"], _MODEL)
+    return wrong or (_wrong_value(content["training"], _RUN) if content["training"] else "")
+
+
+def _wrong_value(values: dict[str, Any], kinds: dict[str, Any]) -> str:
+    for name, kind in kinds.items():
+        if not isinstance(values.get(name, ...), kind):
+            return f"{name}={values[name]!r:.100}" if name in values else f"no {name}"
+    return ""
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Reads how long a training has taken so far.
 
     Args:
-      folder: the entry.
-      fill: writes files into the folder that it is given.
+      folder: of the training.
 
     Returns:
-      folder: the entry.
+      run: minutes, steps, epochs, precision, hardware.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it holds something else.
     """
-    folder = Path(os.path.abspath(folder))
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"Expected a folder, or a path where nothing is. Received: {folder}, a file")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.parent / f".{folder.name}-{os.getpid()}-{secrets.token_hex(4)}"
-    aside.mkdir()
+    wanted = "a training's minutes and steps"
+    run = reading.read_json(folder / RUN, wanted)
+    wrong = _wrong_value(run, _RUN)
+    if wrong:
+        raise ValueError(f"Expected {wanted} in {folder / RUN}. Received: {wrong}")
+    return run
+
+
+def is_training(folder: Path) -> bool:
+    """Tells whether a folder holds nothing but a training by a recipe.
+
+    Args:
+      folder: it need not be there.
+
+    Returns:
+      answer: True also for one that is new or empty.
+    """
     try:
-        fill(aside)
-        if not folder.exists():
-            os.rename(aside, folder)
-        else:
-            (folder / FILES[-1]).unlink(missing_ok=True)
-            for name in FILES:
-                if (aside / name).exists():
-                    os.replace(aside / name, folder / name)
-                else:
-                    (folder / name).unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        begun = bool(read_run(folder))
+    except (OSError, ValueError):
+        begun = (folder / CHECKPOINT).is_file()
+    return begun or not folder.exists() or (folder.is_dir() and not _own_names(folder))
+
+
+def check_place(directory: str | os.PathLike[str], recipe: Path | None = None) -> Path:
+    """Refuses to write an entry among somebody's own files.
+
+    Args:
+      directory: the entry, new or old.
+      recipe: the file of the recipe that it is trained by, which may lie there.
+
+    Returns:
+      folder: its absolute path.
+
+    Raises:
+      ValueError: it is neither new nor empty, and neither an entry nor the folder of a training.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from tfgen.zoo.entries import check_place
+      >>> folder = pathlib.Path(tempfile.mkdtemp())
+      >>> _ = (folder / "README.md").write_text("mine")
+      >>> check_place(folder)
+      Traceback (most recent call last):
+      ...
+      ValueError: Expected a new or empty folder, or an entry of the zoo: nothing of yours is replaced. Received: ... README.md
+    """
+    folder = Path(os.path.abspath(Path(directory).expanduser()))
+    allowed = {TRAINING} if is_training(folder / TRAINING) else set()
+    if recipe is not None and recipe.resolve() == (folder / "recipe.yaml").resolve():
+        allowed.add("recipe.yaml")
+    own = folder.is_dir() and (set(_own_names(folder)) <= allowed or _is_entry(folder))
+    writing.check_free(folder, own=own, what="an entry of the zoo")
     return folder
+
+
+def _own_names(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if not name.startswith(".")]
+
+
+def _is_entry(folder: Path) -> bool:
+    try:
+        with writing.settled(folder):
+            read_metrics(folder, check=False)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfgen import checks, data, paths, random
+from tfgen import checks, data, paths, random, reading, writing
 from tfgen.zoo.environment import hardware, versions
 from tfgen.zoo.numbers import check_number
 from tfgen.zoo.protocols import Protocol
@@ -100,12 +99,7 @@ def write_frames(content: dict[str, Any], path: str | os.PathLike[str] | None = 
       path: the file.
     """
     target = checks.path(path) if path is not None else paths.zoo_folder() / _FILE
-    aside = target.with_name(f".{os.getpid()}-{target.name}")
-    try:
-        aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    writing.write_json(target, content)
     return target
 
 
@@ -125,7 +119,11 @@ def read_frames(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     target = checks.path(path) if path is not None else paths.zoo_folder() / _FILE
     if not target.is_file():
         raise FileNotFoundError(f"Expected the frames' numbers, which `tfgen scoreboard --frames` writes. Received: {target}")
-    content = json.loads(target.read_text(encoding="utf-8"))
-    for number in (number for frames in content.values() for numbers in frames.values() for number in numbers):
+    content = reading.read_json(target, "the frames' numbers")
+    try:
+        found = [number for frames in content.values() for numbers in frames.values() for number in numbers]
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"Expected view -> frame -> numbers in {target}. Received: {error}") from error
+    for number in found:
         check_number(number, str(target))
     return content

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfgen import precision as formats
+from tfgen import reading, writing
 from tfgen.zoo.classifiers import as_model
 from tfgen.zoo.entries import FILES, locate, read_metrics, sha256_of
 from tfgen.zoo.recipes import Recipe, read_recipe
@@ -33,7 +34,7 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
 
     Raises:
       FileNotFoundError: no such entry (the nearest name is suggested), or it has not been trained.
-      ValueError: `model.keras` is not the file that the entry was written with, or cannot be read.
+      ValueError: `model.keras` is not the file that the entry was written with, would fill the memory, or cannot be read.
 
     Example:
       >>> import tfgen
@@ -43,15 +44,16 @@ def load(name: str | os.PathLike[str], *, precision: str = "float32") -> Any:
     """
     policy = formats.fastest_policy(precision)
     folder = locate(name)
-    path = check_weights(folder)
-    try:
-        model: Any = keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        raise ValueError(
-            f"{path} has the right sha256 but cannot be read: it may need a newer tfgen, tensorflow or keras; the versions "
-            f"that wrote it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
-        ) from error
-    recipe = read_recipe(folder) if (folder / "recipe.yaml").is_file() else None
+    with writing.settled(folder):
+        path = reading.check_archive(check_weights(folder))
+        try:
+            model: Any = keras.saving.load_model(path, compile=False)
+        except Exception as error:
+            raise ValueError(
+                f"{path} has the right sha256 but cannot be read: it may need a newer tfgen, tensorflow or keras; the versions "
+                f"that wrote it stand in metrics.json beside it. Received: {type(error).__name__}: {error}"
+            ) from error
+        recipe = read_recipe(folder) if (folder / "recipe.yaml").is_file() else None
     model = as_model(model, None if recipe is None else recipe.arguments)
     if policy != "float32":
         model = convert(model, precision=policy)
@@ -130,6 +132,11 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
       'VAE'
     """
     folder = locate(name)
+    with writing.settled(folder):
+        return _read_card(folder)
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
     has_recipe = (folder / "recipe.yaml").is_file()
     recipe = read_recipe(folder).values if has_recipe else {"name": Path(os.path.abspath(folder)).name}
     told = ("name", "system", "description", "paper", "data", "batch_size", "epochs", "licence", "limits", "reference", "tags")

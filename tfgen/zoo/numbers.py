@@ -29,6 +29,18 @@ _TOLERANCE = {
     "nats a sample": 0.02,
     "modes": 2,
 }
+_NUMBER = (int, float)
+_KINDS = {
+    **dict.fromkeys(("metric", "unit", "kind", "protocol", "hardware", "command"), str),
+    **dict.fromkeys(("n", "num_samples"), int),
+    **dict.fromkeys(("versions", "extractor"), dict),
+    "value": (*_NUMBER, list),
+    "tolerance": _NUMBER,
+    "std": (*_NUMBER, type(None)),
+    "split": (str, type(None)),
+    "seed": (int, type(None)),
+    "data_sha256": (str, type(None)),
+}
 _WANTED = ("metric", "value", "unit", "kind", "n", "protocol", "tolerance", "hardware", "versions")
 
 
@@ -74,7 +86,12 @@ def check_number(number: Any, where: str) -> None:
             f"Expected every number of {where} with its {', '.join(_WANTED[2:])}. Measure it again with `tfgen verify --update`. "
             f"Received: {number.get('metric', number) if isinstance(number, dict) else number} without {missing[0]}"
         )
-    if not np.isfinite(np.asarray(number["value"], np.float64)).all():
+    wrong = next((key for key, kinds in _KINDS.items() if key in number and not isinstance(number[key], kinds)), None)
+    values = number["value"] if isinstance(number["value"], list) else [number["value"]]
+    if wrong or not all(isinstance(value, _NUMBER) for value in values):
+        wrong = wrong or "value"
+        raise ValueError(f"Expected numbers of the zoo in {where}. Received: {wrong}={number[wrong]!r:.100}")
+    if not np.isfinite(np.asarray(values, np.float64)).all():
         raise ValueError(f"Expected finite numbers in {where}. Received: {number['metric']}={number['value']}")
     extractor = number.get("extractor")
     if extractor is not None and extractor.get("sha256") != features.CLASSIFIER_SHA256:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from tfgen import checks, models
+from tfgen import checks, models, reading
 from tfgen import precision as formats
+from tfgen.zoo.abilities import find_model_class
 from tfgen.zoo.entries import locate
 from tfgen.zoo.protocols import Protocol
 
@@ -38,13 +41,16 @@ _KEYS = {
 }
 _OPTIONAL = {"tags", "limits", "reference"}
 _REQUIRED = {"model": {"class", "arguments"}, "data": {"name", "split"}, "paper": {"title"}, "evaluation": {"split"}}
+_SCALAR = (str, int, float)
 _INNER = {
-    "model": {"class", "arguments"},
-    "data": {"name", "split", "view", "labels", "image_size"},
-    "paper": {"authors", "year", "title", "arxiv"},
-    "evaluation": {"split", "view", "num_samples", "seed", "n"},
+    "model": {"class": str, "arguments": dict},
+    "data": {"name": str, "split": str, "view": str, "labels": bool, "image_size": (int, list)},
+    "paper": {"authors": str, "year": int, "title": str, "arxiv": _SCALAR},
+    "evaluation": {"split": str, "view": str, "num_samples": int, "seed": int, "n": int},
 }
-
+_LISTED = {"tags": str, "limits": str, "reference": dict}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label: it names folders, and what servers call a model
+_LARGEST, _DEEPEST = 10_000, 20  # values of a recipe, and how they may be nested: a few lines of aliases can stand for millions
 
 _RENAMED = {"image_classifier": "Classifier"}  # class names of older recipes
 
@@ -85,7 +91,8 @@ class Recipe:
     def model_class(self) -> Any:
         """The class of `tfgen.models` that it names."""
         name = self["model"]["class"]
-        return _lookup(models, _RENAMED.get(name, name), "model class")
+        cls = find_model_class(_RENAMED.get(name, name))
+        return cls if cls is not None else _unknown(name, models.__all__, "model class")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -145,11 +152,16 @@ class Recipe:
         return {name: _make_optimizer(spec, self.path) for name, spec in self["optimizers"].items()}
 
 
-def _lookup(module: Any, name: str, what: str) -> Any:
-    if not isinstance(name, str) or not hasattr(module, name):
-        near = difflib.get_close_matches(str(name), dir(module), 1)
-        raise ValueError(f"Unknown {what}{': did you mean ' + near[0] + '?' if near else '.'} Received: {name!r}")
-    return getattr(module, name)
+def _lookup(module: Any, name: Any, kind: type, what: str) -> Any:
+    """Finds a class of a module, and nothing else that stands there."""
+    cls = getattr(module, name, None) if isinstance(name, str) else None
+    known = inspect.isclass(cls) and issubclass(cls, kind) and cls is not kind
+    return cls if known else _unknown(name, dir(module), what)
+
+
+def _unknown(name: Any, known: list[str], what: str) -> Any:
+    near = difflib.get_close_matches(str(name), known, 1)
+    raise ValueError(f"Unknown {what}{': did you mean ' + near[0] + '?' if near else '.'} Received: {name!r:.100}")
 
 
 def _make_optimizer(spec: dict[str, Any], path: Path) -> Any:
@@ -157,9 +169,10 @@ def _make_optimizer(spec: dict[str, Any], path: Path) -> Any:
     rate = settings.get("learning_rate")
     try:
         if isinstance(rate, dict):
-            rate = dict(rate)
-            settings["learning_rate"] = _lookup(keras.optimizers.schedules, rate.pop("schedule", None), "schedule")(**rate)
-        return _lookup(keras.optimizers, settings.pop("class", None), "optimizer")(**settings)
+            rate, schedules = dict(rate), keras.optimizers.schedules
+            schedule = _lookup(schedules, rate.pop("schedule", None), schedules.LearningRateSchedule, "schedule")
+            settings["learning_rate"] = schedule(**rate)
+        return _lookup(keras.optimizers, settings.pop("class", None), keras.optimizers.Optimizer, "optimizer")(**settings)
     except TypeError as error:
         raise ValueError(f"{path}: an optimizer's settings do not fit. Received: {spec}: {error}") from error
 
@@ -197,14 +210,29 @@ def read_recipe(source: str | os.PathLike[str]) -> Recipe:
         path = locate(source) / "recipe.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"Expected a zoo name, a folder with recipe.yaml, or a YAML file. Received: {source}")
+    text = reading.read_text(path, "YAML")
     try:
-        values = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"Expected YAML in {path}. Received: {error}") from error
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"Expected YAML in {path}. Received: {type(error).__name__}: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"Expected a YAML mapping in {path}. Received: {type(values).__name__}")
+    _check_size(values, path)
     _check_values(values, path)
     return Recipe(values, path)
+
+
+def _check_size(values: dict[str, Any], path: Path) -> None:
+    """Counts the values, those that aliases repeat included."""
+    left: list[tuple[Any, int]] = [(values, 1)]
+    count = 0
+    while left:
+        value, depth = left.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        count += len(inner)
+        if count > _LARGEST or depth > _DEEPEST:
+            raise ValueError(f"Expected at most {_LARGEST} values in {path}, nested {_DEEPEST} deep. Received: more")
+        left += [(each, depth + 1) for each in inner]
 
 
 def _check_values(values: dict[str, Any], path: Path) -> None:
@@ -214,14 +242,31 @@ def _check_values(values: dict[str, Any], path: Path) -> None:
     if missing:
         raise ValueError(f"Expected all of the recipe's keys in {path}. Received: no {', '.join(missing)}")
     for key, value in values.items():
-        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
-            raise ValueError(f"Expected `{key}` in {path} to be {_KEYS[key].__name__}. Received: {key}={value!r}")
+        _check_kind(value, _KEYS[key], key, path)
         if key in _INNER:
-            _check_keys(value, _INNER[key], f"`{key}` of {path}")
+            _check_keys(value, set(_INNER[key]), f"`{key}` of {path}")
             missing = sorted(_REQUIRED[key] - set(value))
             if missing:
                 raise ValueError(
                     f"Expected `{key}` in {path} to hold {', '.join(sorted(_REQUIRED[key]))}. Received: no {missing[0]}"
                 )
+            for name, inner in value.items():
+                _check_kind(inner, _INNER[key][name], f"{key}.{name}", path)
+        for inner in value if key in _LISTED else ():
+            _check_kind(inner, _LISTED[key], f"{key}", path)
+        for name, inner in value.items() if key == "optimizers" else ():
+            _check_kind(inner, dict, f"{key}.{name}", path)
         if isinstance(value, int) and value < (0 if key == "seed" else 1):
             raise ValueError(f"Expected `{key}` in {path} to be positive. Received: {key}={value}")
+    if not _NAME.fullmatch(values["name"]):
+        raise ValueError(
+            f"Expected `name` in {path} to be at most 63 lower-case letters, digits and hyphens, with a letter or digit at both "
+            f"ends: folders and servers are called so. Received: name={values['name']!r:.100}"
+        )
+
+
+def _check_kind(value: Any, kinds: Any, name: str, path: Path) -> None:
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"Expected `{name}` in {path} to be {wanted}. Received: {name}={value!r:.100}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfgen import audio, checks, pictures
+from tfgen import audio, checks, pictures, reading, writing
 from tfgen.models.base import GenerativeModel
 from tfgen.models.configuration import with_precision
 from tfgen.zoo.abilities import condition_name, conditions_in_turn, get_averages, get_medium
 from tfgen.zoo.cards import render_card
 from tfgen.zoo.classifiers import draw_classes
-from tfgen.zoo.entries import locate, sha256_of, write_entry
+from tfgen.zoo.entries import CHECKPOINT, FILES, RUN, check_place, locate, read_run, sha256_of
 from tfgen.zoo.measures import measure
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.table import Progress
@@ -76,12 +75,11 @@ def save(
     """Writes a model as a folder that `tfgen.zoo.load` reads: weights, numbers, picture, card.
 
     `model.keras` holds the averaged weights in float32, every network, and no optimizers. A kill at any moment leaves the old
-    entry, the new one, or one that `load` refuses; never a wrong one that loads. A model conditional on features has no picture
-    and no sound: none can be chosen for it.
+    entry or the new one. A model conditional on features has no picture and no sound: none can be chosen for it.
 
     Args:
       model: a trained `GenerativeModel`.
-      directory: the entry; made if missing, its files replaced.
+      directory: the entry; made if missing. The files of an older entry are replaced; other files are not written among.
       recipe: what it was trained by: a zoo name, a recipe's path or a `Recipe`; None for a model trained otherwise.
       training: what the card says of the training: `steps`, `epochs`, `minutes`, `hardware`, `precision`, `command`.
       history: a training log to copy.
@@ -92,7 +90,9 @@ def save(
       directory: the entry.
 
     Raises:
-      ValueError: `directory` is a file, the model cannot be rebuilt from its config, or a weight is not finite.
+      ValueError: `directory` is a file, or holds things that are no entry; the model cannot be rebuilt from its config, or a weight
+        is not finite.
+      OSError: the entry cannot be written.
       FileNotFoundError: the recipe, or with `metrics` the evaluation data, is nowhere.
 
     Example:
@@ -104,26 +104,26 @@ def save(
     """
     directory = checks.path(directory, "directory")
     recipe = read_recipe(recipe) if isinstance(recipe, (str, os.PathLike)) else recipe
+    entry = check_place(directory, recipe.path if recipe else None)
     plain = convert(model)
     _check_finite(plain)
     numbers = measure(plain, recipe.protocol() if recipe and metrics else None, progress=progress)
-    title = recipe["name"] if recipe else Path(os.path.abspath(directory)).name
+    title = recipe["name"] if recipe else entry.name
     numbers = add_commands(numbers, title)
     text = _recipe_text(recipe, training) if recipe else None  # read now: the recipe may be one of the files to replace
     log = checks.path(history, "history").read_bytes() if history is not None else None
 
-    def fill(folder: Path) -> None:
-        plain.save(folder / "model.keras")
-        content = {"model": _describe(plain, folder / "model.keras"), "training": training, "metrics": numbers}
-        (folder / "metrics.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with writing.whole_files(entry, FILES) as aside:
+        plain.save(aside / "model.keras")
+        content = {"model": _describe(plain, aside / "model.keras"), "training": training, "metrics": numbers}
+        writing.write_json(aside / "metrics.json", content)
         if text is not None:
-            (folder / "recipe.yaml").write_text(text, encoding="utf-8")
+            (aside / "recipe.yaml").write_text(text, encoding="utf-8")
         if log is not None:
-            (folder / "history.csv").write_bytes(log)
-        _draw(plain, recipe, folder / "samples.png")
-        (folder / "README.md").write_text(render_card(folder, title), encoding="utf-8")
-
-    return write_entry(directory, fill)
+            (aside / "history.csv").write_bytes(log)
+        _draw(plain, recipe, aside / "samples.png")
+        (aside / "README.md").write_text(render_card(aside, title), encoding="utf-8")
+    return entry
 
 
 def add_commands(numbers: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ def _describe(model: Any, path: Path) -> dict[str, Any]:
 
 def _recipe_text(recipe: Recipe, training: dict[str, Any] | None) -> str:
     """The recipe's own text, with the number of epochs that were in fact trained."""
-    text = recipe.path.read_text(encoding="utf-8")
+    text = reading.read_text(recipe.path, "a recipe")
     if training and training.get("epochs", recipe["epochs"]) != recipe["epochs"]:
         text = re.sub(r"(?m)^epochs:.*$", f"epochs: {training['epochs']}", text)
     return text
@@ -202,12 +202,7 @@ def write_card(name: str | os.PathLike[str]) -> Path:
     """
     folder = locate(name)
     title = read_recipe(folder)["name"] if (folder / "recipe.yaml").is_file() else Path(os.path.abspath(folder)).name
-    aside = folder / f".{os.getpid()}-README.md"
-    try:
-        aside.write_text(render_card(folder, title), encoding="utf-8")
-        os.replace(aside, folder / "README.md")
-    finally:
-        aside.unlink(missing_ok=True)
+    writing.write_text(folder / "README.md", render_card(folder, title))
     return folder / "README.md"
 
 
@@ -242,14 +237,14 @@ def pack(
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     training = checks.path(training, "training")
-    for name in ("checkpoint.keras", "run.json", "history.csv"):
+    for name in (CHECKPOINT, RUN, "history.csv"):
         if not (training / name).is_file():
             raise FileNotFoundError(f"Expected the folder of a finished training. Received: {training} without {name}")
-    model: Any = keras.saving.load_model(training / "checkpoint.keras", compile=False)
+    model: Any = keras.saving.load_model(reading.check_archive(training / CHECKPOINT), compile=False)
     wanted, found = recipe.model_class.__name__, type(model).__name__
     if found != wanted:
         raise ValueError(f"Expected a checkpoint of {wanted}, as {recipe.path} says. Received: {found}")
-    run = json.loads((training / "run.json").read_text(encoding="utf-8"))
+    run = read_run(training)
     if int(model.batch.numpy()) or int(model.epoch.numpy()) != run["epochs"]:
         raise ValueError(
             f"Expected a training that is finished; start it again to go on. Received: {training}, stopped inside epoch "

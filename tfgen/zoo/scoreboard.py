@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfgen import checks, metrics, paths
+from tfgen import checks, metrics, paths, reading, writing
 from tfgen.zoo.entries import read_metrics
 from tfgen.zoo.frames import FRAMES, VIEWS, read_frames
 from tfgen.zoo.recipes import read_recipe
@@ -160,17 +160,12 @@ def write_scoreboard(path: str | os.PathLike[str], zoo: str | os.PathLike[str] |
       FileNotFoundError: there is no such file, or the frames have not been measured.
     """
     target = checks.path(path)
-    text = target.read_text(encoding="utf-8")
+    text = reading.read_text(target, "a Markdown file")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"Expected the lines {BEGIN} and {END}, once each. Received: {target}")
     before, rest = text.split(BEGIN)
     new = f"{before}{BEGIN}\n{render_scoreboard(zoo)}\n{END}{rest.split(END)[1]}"
     if new == text:
         return False
-    aside = target.with_name(f".{os.getpid()}-{target.name}")
-    try:
-        aside.write_text(new, encoding="utf-8")
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    writing.write_text(target, new)
     return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import os
 import time
 from pathlib import Path
@@ -10,15 +11,14 @@ from typing import Any
 
 import keras
 
-from tfgen import callbacks, checks, data
+from tfgen import callbacks, checks, data, reading, writing
+from tfgen.zoo.entries import RUN, TRAINING, check_place, is_training, read_run
 from tfgen.zoo.environment import hardware
 from tfgen.zoo.recipes import Recipe, read_recipe
 from tfgen.zoo.saving import pack
 from tfgen.zoo.table import Progress
 
 __all__ = ["fit_recipe", "train"]
-
-_LOG = "run.json"
 
 
 def fit_recipe(
@@ -32,7 +32,8 @@ def fit_recipe(
 
     Args:
       source: a zoo name, a recipe's path, or a `Recipe`.
-      directory: where `checkpoint.keras`, `history.csv`, `samples/` and `run.json` (minutes, processor) go.
+      directory: where `checkpoint.keras`, `history.csv`, `samples/` and `run.json` (minutes, processor) go; new or empty, or that
+        of a training. It is one training's at a time.
       every_steps: steps between checkpoints.
       epochs: epochs instead of the recipe's, for a trial.
 
@@ -41,7 +42,7 @@ def fit_recipe(
 
     Raises:
       FileNotFoundError: no such recipe, or the data is nowhere.
-      ValueError: the recipe is wrong.
+      ValueError: the recipe is wrong, the directory holds other things than a training, or another training is at work there.
 
     Example:
       >>> import tempfile, tfgen
@@ -52,26 +53,31 @@ def fit_recipe(
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
     directory = checks.path(directory, "directory")
-    directory.mkdir(parents=True, exist_ok=True)
+    writing.check_free(directory, own=is_training(directory), what="the folder of a training")
+    with writing.Claim(directory, what="training"):
+        return _fit(recipe, directory, every_steps, epochs)
+
+
+def _fit(recipe: Recipe, directory: Path, every_steps: int, epochs: int | None) -> Any:
     model = recipe.build()
     settings = {"labels": model.conditional and model.num_classes is not None, **recipe["data"]}
     options = {"batch_size": recipe["batch_size"], "seed": recipe["seed"], "shuffle": True, **settings}
     dataset = data.load(options.pop("name"), options.pop("split"), **options)
     steps = int(dataset.cardinality())
     total = recipe["epochs"] if epochs is None else epochs
-    resumed = (directory / "checkpoint.keras").exists()
     pictured = hasattr(model, "sample") and callbacks.Samples.can_draw(model)
     model.fit(
         dataset,
         epochs=total,
         verbose=0,
         callbacks=[
+            # before the checkpoint: what a kill in between leaves is written again by the epoch that is trained again
+            _Stopwatch(directory / RUN),
+            _History(directory / "history.csv"),
             callbacks.Checkpoint(directory, every_steps=every_steps),
             callbacks.Progress(steps * total),
             *([callbacks.Samples(directory / "samples", every_epochs=max(1, total // 10))] if pictured else []),
-            keras.callbacks.CSVLogger(str(directory / "history.csv"), append=resumed),
             keras.callbacks.TerminateOnNaN(),
-            _Stopwatch(directory, resumed),
         ],
     )
     return model
@@ -92,7 +98,7 @@ def train(
 
     Args:
       source: a zoo name, a recipe's path, or a `Recipe`.
-      directory: the entry, which `tfgen.zoo.load` reads afterwards.
+      directory: the entry, which `tfgen.zoo.load` reads afterwards; new or empty, an older entry, or that of this training.
       every_steps: steps between checkpoints.
       epochs: epochs instead of the recipe's, for a trial.
       progress: called as `progress(what, done, total)` while the numbers are computed.
@@ -102,7 +108,8 @@ def train(
 
     Raises:
       FileNotFoundError: no such recipe, or the data is nowhere.
-      ValueError: the recipe is wrong, or training diverged.
+      ValueError: the recipe is wrong, the directory holds things that are no entry, another training is at work there, or training
+        diverged.
 
     Example:
       >>> import tempfile, tfgen
@@ -112,17 +119,17 @@ def train(
       FileNotFoundError: Expected a zoo name, a folder with recipe.yaml, or a YAML file. Received: no-such-recipe.yaml
     """
     recipe = source if isinstance(source, Recipe) else read_recipe(source)
+    training = check_place(directory, recipe.path) / TRAINING
     recipe.protocol().read()  # a training whose result cannot be measured is not begun
-    directory = checks.path(directory, "directory")
-    training = directory / "training"
-    fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
-    run = json.loads((training / _LOG).read_text()) if (training / _LOG).exists() else {"epochs": 0, "steps": 0}
-    if run["epochs"] < (epochs or recipe["epochs"]):
-        raise ValueError(
-            f"Training by {recipe.path} stopped because its loss is not a number. Try a smaller learning rate, after deleting "
-            f"{training}. Received: NaN after step {run['steps']}"
-        )
-    return pack(recipe, training, directory, progress=progress)
+    with writing.Claim(training, what="training"):
+        fit_recipe(recipe, training, every_steps=every_steps, epochs=epochs)
+        run = read_run(training)
+        if run["epochs"] < (epochs or recipe["epochs"]):
+            raise ValueError(
+                f"Training by {recipe.path} stopped because its loss is not a number. Try a smaller learning rate, after deleting "
+                f"{training}. Received: NaN after step {run['steps']}"
+            )
+        return pack(recipe, training, directory, progress=progress)
 
 
 class _Stopwatch(keras.callbacks.Callback):
@@ -130,13 +137,20 @@ class _Stopwatch(keras.callbacks.Callback):
 
     model: Any  # set by Keras before the first call; its own annotation is None
 
-    def __init__(self, directory: Path, resumed: bool) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path = directory / _LOG
-        self.before = json.loads(self.path.read_text())["minutes"] if resumed and self.path.exists() else 0.0
+        self.path = path
+        self.before = read_run(path.parent)["minutes"] if path.exists() else 0.0
         self.start = time.monotonic()
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if not self.path.exists():
+            self._write()  # makes the folder a training's own
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._write()
+
+    def _write(self) -> None:
         record = {
             "minutes": round(self.before + (time.monotonic() - self.start) / 60, 2),
             "steps": int(self.model.step.numpy()),
@@ -144,6 +158,28 @@ class _Stopwatch(keras.callbacks.Callback):
             "precision": self.model.dtype_policy.name,
             "hardware": hardware(),
         }
-        aside = self.path.with_suffix(".tmp")
-        aside.write_text(json.dumps(record, indent=2) + "\n")
-        os.replace(aside, self.path)
+        writing.write_json(self.path, record)
+
+
+class _History(keras.callbacks.Callback):
+    """Keeps the log as a table, a row an epoch; an epoch that is trained again takes the place of its old row and of all after."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        if self.path.exists():
+            rows = csv.DictReader(io.StringIO(reading.read_text(self.path, "a training's log")))
+            self.rows = [{name: value for name, value in row.items() if name and value} for row in rows]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = {"epoch": epoch, **{name: float(value) for name, value in (logs or {}).items()}}
+        self.rows = [*(old for old in self.rows if str(old.get("epoch")).isdigit() and int(old["epoch"]) < epoch), row]
+        names = sorted({str(name) for row in self.rows for name in row} - {"epoch"})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["epoch", *names], restval="NA", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        writing.write_text(self.path, text.getvalue())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfgen import writing
 from tfgen.zoo.entries import locate, read_metrics
 from tfgen.zoo.loading import load
 from tfgen.zoo.measures import measure
@@ -85,12 +85,7 @@ def remeasure(name: str | os.PathLike[str], *, metrics: list[str] | None = None,
     kept = [] if metrics is None else [number for number in content["metrics"] if number["metric"] not in metrics]
     numbers = [*kept, *add_commands(numbers, title)]
     content["metrics"] = sorted(numbers, key=lambda number: number["kind"] == "pinned")  # pinned ones last
-    aside = folder / f".{os.getpid()}-metrics.json"
-    try:
-        aside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(aside, folder / "metrics.json")
-    finally:
-        aside.unlink(missing_ok=True)
+    writing.write_json(folder / "metrics.json", content)
     write_card(folder)
     return folder
 
