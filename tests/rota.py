@@ -1,6 +1,7 @@
 """The rota: each run adds a tenth of the slow tests to the others; ten turns run all of them.
 
-Of a test under the mark `in_turn`, which proves the same of several models, each turn runs over the next one; the others are slow.
+Of a test under the mark `in_turn`, which proves the same of several models, each turn runs over the next one, or the next third of them
+with `in_turn(every=3)`; the others are slow.
 A plugin that `tests/conftest.py` loads. `tests/rota.json` counts the turns; whoever has resolved an issue moves it on.
 
     python -m pytest               the fast tests, and the slow ones whose turn it is
@@ -58,12 +59,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def next_ones(items: Iterable[pytest.Item], turn: int) -> set[str]:
-    """Chooses one parameter of each test under the mark `in_turn`, and returns the names of what was chosen."""
-    tests: dict[str, list[str]] = {}
+    """Chooses from the tests under the mark `in_turn`, those of one function or one name together; returns what runs in a turn."""
+    tests: dict[str, tuple[int | None, list[str]]] = {}
     for item in items:
-        if item.get_closest_marker("in_turn"):
-            tests.setdefault(item.nodeid.partition("[")[0], []).append(item.nodeid)
-    return {names[turn % len(names)] for names in tests.values()}
+        mark = item.get_closest_marker("in_turn")
+        if mark:
+            name = mark.kwargs.get("name", item.nodeid.partition("[")[0])
+            tests.setdefault(name, (mark.kwargs.get("every"), []))[1].append(item.nodeid)
+    return {name for every, names in tests.values() for name in names[turn % (every or len(names)) :: every or len(names)]}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -89,3 +90,21 @@ def test_a_test_in_turn_runs_over_the_next_parameter_and_its_share_of_the_others
             path.unlink()
     run(tmp_path, "-m", "slow")
     assert len([*tmp_path.glob("ran *")]) == len(names)
+
+
+class Marked(NamedTuple):
+    """As much of a test as the rota looks at."""
+
+    nodeid: str
+    mark: Any
+
+    def get_closest_marker(self, name: str) -> Any:
+        return self.mark if name == "in_turn" else None
+
+
+def test_every_third_of_a_name_comes_to_its_turn_once_in_three():
+    mark = pytest.mark.in_turn(name="line", every=3).mark
+    items: Any = [Marked(f"test[{case}]", mark) for case in range(10)]
+    turns = [rota.next_ones(items, turn) for turn in (6, 7, 8)]
+    assert [len(chosen) for chosen in turns] == [4, 3, 3]
+    assert set.union(*turns) == {item.nodeid for item in items}

@@ -6,14 +6,24 @@ from collections import Counter
 
 import pytest
 
-from tfgen.testing import LINES, Case, check, select
+from tfgen.testing import LINES, Case, Pair, check, select
 
 from .cases import CASES
 from .counting import counting
 
 PAIRS = select(CASES)
-MOST_GRAPHS = 300  # of a case: four times what `fit`, `evaluate`, `predict` and all operations take
+MOST_GRAPHS = 700  # of a case, with those of its data sets, of branches and of loops
 PROCESSES = {"load_in_new_process": 1, "resume_in_new_process": 1, "resume_after_kill": 2}  # of a line; others start none
+
+DEAR = {"replicas", "jit_compile", "mixed_bfloat16", "mixed_float16"}  # five seconds a case: a third of the cases each time
+
+
+def marks(pair: Pair) -> list[pytest.MarkDecorator]:
+    """Says when a pair is checked: always, in turn with others of its line, or with the slow tests."""
+    if not pair.representative:
+        return [pytest.mark.slow]
+    return [pytest.mark.in_turn(name=pair.line, every=3)] if pair.line in DEAR else []
+
 
 graphs_of_case: Counter[str] = Counter()
 
@@ -21,10 +31,7 @@ graphs_of_case: Counter[str] = Counter()
 # the case is the outer loop: a case's lines share what is costly to make
 @pytest.mark.parametrize(
     ("case", "line"),
-    [
-        pytest.param(p.case, p.line, id=f"{p.case.name}-{p.line}", marks=[] if p.representative else [pytest.mark.slow])
-        for p in PAIRS
-    ],
+    [pytest.param(p.case, p.line, id=f"{p.case.name}-{p.line}", marks=marks(p)) for p in PAIRS],
 )
 def test_contract(case: Case, line: str) -> None:
     with counting() as counted:
