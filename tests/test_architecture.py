@@ -57,7 +57,7 @@ CARD_FILES = ("README.md", "recipe.yaml", "model.keras", "metrics.json", "histor
 
 # A test that silently stops being collected proves nothing any more. This is 0.97 of the real number, and follows it: more than a
 # tenth above it is too many, so that a new room's tests are counted in.
-FEWEST_TESTS = 4140
+FEWEST_TESTS = 4594
 
 
 def test_modules_are_short():

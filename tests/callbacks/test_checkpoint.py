@@ -276,7 +276,7 @@ def test_a_directory_is_one_trainings_at_a_time(tmp_path: Path) -> None:
         child = os.fork()
         if child == 0:
             with contextlib.suppress(BaseException):
-                Checkpoint(tmp_path).on_train_begin()
+                Checkpoint(tmp_path).restore()
             os._exit(7 if (tmp_path / ".in-use").read_text() == str(os.getppid()) else 0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
@@ -288,7 +288,7 @@ def test_a_directory_is_one_trainings_at_a_time(tmp_path: Path) -> None:
     def in_another_thread(epoch: int, logs: Any) -> None:
         def take() -> None:
             try:
-                Checkpoint(tmp_path).on_train_begin()
+                Checkpoint(tmp_path).restore()
             except ValueError as error:
                 thread_error.append(str(error))
 

@@ -234,20 +234,6 @@ def test_a_kill_between_the_last_step_and_the_end_of_an_epoch_loses_nothing(name
     np.testing.assert_array_equal(weights(model), weights(straight))
 
 
-def test_data_that_cannot_be_read_from_the_middle_begins_anew(capsys: pytest.CaptureFixture) -> None:
-    class Batches(keras.utils.PyDataset):
-        def __len__(self) -> int:
-            return STEPS
-
-        def __getitem__(self, index: int) -> Any:
-            rows = X[index * BATCH : (index + 1) * BATCH]
-            return rows, np.zeros((BATCH,), np.int64), np.ones((BATCH,), np.float32)
-
-    model = stopped(Batches())
-    assert steps_of(model, Batches()) == STEPS
-    assert "cannot be read from the middle" in capsys.readouterr().out
-
-
 # ---- nothing is of the whole process ----
 
 

@@ -87,9 +87,9 @@ def collect(callbacks: Sequence[keras.callbacks.Callback], fresh: Mapping[str, _
                 else {f"{name}/{key}": value}
             )
             arrays |= parts
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
+    aside = io.BytesIO()
+    np.savez(aside, allow_pickle=False, **arrays)
+    return aside.getvalue()
 
 
 def restore(callbacks: Sequence[keras.callbacks.Callback], content: bytes) -> None:

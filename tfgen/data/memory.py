@@ -202,7 +202,8 @@ def rows_of(*columns: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]
         return [column[positions] for column in columns]
 
     def read(positions: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        parts = tf.numpy_function(take, [positions], [tf.as_dtype(column.dtype) for column in columns])
+        # eagerly, one column is not in a list
+        parts = tf.nest.flatten(tf.numpy_function(take, [positions], [tf.as_dtype(column.dtype) for column in columns]))
         return tuple(tf.ensure_shape(part, (None, *column.shape[1:])) for part, column in zip(parts, columns, strict=True))
 
     return read

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from tfgen.models.pipeline import NOTHING, FitPlan
-from tfgen.models.place import Place, metric_sums, set_metric_sums
+from tfgen.models.place import Fingerprint, Place, metric_sums, set_metric_sums
 
 __all__ = ["Clock", "EpochEnd", "Saver", "in_order"]
 
@@ -86,11 +86,9 @@ class Clock(keras.callbacks.Callback):
         else:  # a file of an earlier release says how many steps, and not of what
             is_same = self._restored or (batch > 0 and not plan.endless)
             begun = int(model.epoch.numpy()) * (plan.steps or 0) if plan.endless else 0
-        is_same = is_same and plan.fingerprint is not None
         if batch and not is_same:
             print(
-                f"The last training stopped after step {batch} of an epoch of other data, or of data that cannot be read from the "
-                "middle. This one reads its data from the beginning."
+                f"The last training stopped after step {batch} of an epoch of other data. This one reads its data from the beginning."
             )
             batch = 0
         begun = begun if is_same else 0
@@ -154,7 +152,7 @@ class Clock(keras.callbacks.Callback):
         Yields:
           None.
         """
-        is_unknown = self._plan.fingerprint is not None and self._plan.steps is None
+        is_unknown = self._plan.steps is None
         try:
             with _no_news() if is_unknown else contextlib.nullcontext():
                 yield
@@ -171,8 +169,8 @@ class Clock(keras.callbacks.Callback):
             self._quiet.close()
             for callback in callbacks:
                 getattr(callback, "on_fit_end", lambda: None)()
+            self.model._initial_epoch = None  # what a checkpoint had restored
             if self._found:
-                self.model._initial_epoch = None  # what a checkpoint had restored
                 self.model.place = dataclasses.replace(self.model.place, sums=metric_sums(self.model))
 
 
@@ -218,6 +216,6 @@ def _no_news() -> Iterator[None]:
         yield
 
 
-def _are_alike(one: Any, other: Any) -> bool:
+def _are_alike(one: Fingerprint, other: Fingerprint) -> bool:
     """Whether data has the same form: who starts the same program again vouches for the rest."""
-    return one is not None and other is not None and one.structure == other.structure
+    return one.structure == other.structure

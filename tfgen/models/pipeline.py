@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,16 +46,16 @@ class FitPlan:
       start: what `dataset` asks where to begin; of this `fit` alone.
       steps: of an epoch; None where nobody knows.
       endless: whether one iteration serves all epochs.
-      fingerprint: of the data; None where it cannot be read from the middle.
+      fingerprint: of the data.
       keywords: the remaining arguments of Keras's `fit`.
     """
 
     dataset: Any
-    start: Start = field(default_factory=Start)
-    steps: int | None = None
-    endless: bool = False
-    fingerprint: Fingerprint | None = None
-    keywords: dict[str, Any] = field(default_factory=dict)
+    start: Start
+    steps: int | None
+    endless: bool
+    fingerprint: Fingerprint
+    keywords: dict[str, Any]
 
 
 def plan_fit(model: Any, triple: Triple, batch_size: int | None, keywords: dict[str, Any]) -> FitPlan:

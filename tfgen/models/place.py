@@ -32,13 +32,13 @@ class Place:
     """A place in some data. How many steps of the epoch are done says the model's counter `batch`.
 
     Args:
-      fingerprint: of the data that `batch` counts in; None where it cannot be read from the middle.
+      fingerprint: of the data that `batch` counts in.
       first_step: the model's counter `step` when the epoch began; where it has been set since, the place means nothing any more.
       begun: steps of earlier epochs that the same endless iteration has served.
       sums: what the metrics have added up in a stopped epoch; None while it runs, as the metrics themselves know then.
     """
 
-    fingerprint: Fingerprint | None
+    fingerprint: Fingerprint
     first_step: int
     begun: int = 0
     sums: Sums | None = field(default=None, compare=False)

@@ -266,11 +266,6 @@ class TrainableModel(TrainingMixin, configuration.StoredMixin, SettableMixin, ke
         seeds = self._evaluation_seeds(tf.shape(x)[0])
         return self._track(self.per_example(self.make_batch(x, y, weight, seeds, False)), weight)
 
-    def predict_step(self, data: Any) -> Any:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        given = {} if self.called_on is None else {self.called_on.name: self.called_on.of(x, y)}
-        return self(x, training=False, **given)  # type: ignore[operator]
-
     def probe(self, x: tf.Tensor, y: Any, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
         """Measures a batch as a training step would see it, and takes no step; who calls it sets back the batch statistics.
 

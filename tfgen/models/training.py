@@ -55,7 +55,7 @@ class TrainingMixin:
         is_list = isinstance(given, keras.callbacks.CallbackList)
         own = given.callbacks if is_list else keras.tree.flatten(given or [])
         clock, callbacks = in_order(plan, inputs.with_hooks(x, own))
-        is_unknown = plan.fingerprint is not None and plan.steps is None
+        is_unknown = plan.steps is None
         if is_list:
             given.callbacks[:] = callbacks
             given.set_model(self)
@@ -129,6 +129,11 @@ class TrainingMixin:
         rows = -(-max(counts) // self.distribute_strategy.num_replicas_in_sync) * self.distribute_strategy.num_replicas_in_sync
         kept = np.concatenate([np.arange(rows) < count for count in counts])
         return keras.tree.map_structure(lambda values: values[kept[: len(values)]], outputs)
+
+    def predict_step(self, data: Any) -> Any:
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        given = {} if self.called_on is None else {self.called_on.name: self.called_on.of(x, y)}
+        return self(x, training=False, **given)  # type: ignore[operator]
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Builds nothing: a model is built when it is constructed, and under a strategy Keras would read a batch for this."""

@@ -15,23 +15,24 @@ __all__ = ["LATENTS", "SHAPE", "bright_images", "dense_game", "glass", "mean_log
 SHAPE, LATENTS = (4, 4, 1), 3
 
 
-def _generator(hidden: int = 8) -> keras.Model:
+def _generator(dtype: str = "float32") -> keras.Model:
     latents = keras.Input((LATENTS,))
-    x = keras.layers.Dense(hidden, activation="tanh")(latents)
+    x = keras.layers.Dense(8, activation="tanh", dtype=dtype)(latents)
     x = keras.layers.Dense(int(np.prod(SHAPE)), activation="sigmoid", dtype="float32")(x)
     return keras.Model(latents, keras.layers.Reshape(SHAPE, dtype="float32")(x), name="generator")
 
 
-def _discriminator(hidden: int = 8) -> keras.Model:
+def _discriminator(dtype: str = "float32") -> keras.Model:
     images = keras.Input(SHAPE)
-    x = keras.layers.Dense(hidden, activation="tanh")(keras.layers.Flatten()(images))
+    x = keras.layers.Dense(8, activation="tanh", dtype=dtype)(keras.layers.Flatten()(images))
     return keras.Model(images, keras.layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
 def dense_game(**arguments: Any) -> tfgen.GAN:
     """A GAN of dense networks without batch normalisation."""
     keras.utils.set_random_seed(6)
-    return tfgen.GAN(SHAPE, latent_dim=LATENTS, generator=_generator(), discriminator=_discriminator(), **arguments)
+    generator, discriminator = (build(arguments.get("dtype", "float32")) for build in (_generator, _discriminator))
+    return tfgen.GAN(SHAPE, latent_dim=LATENTS, generator=generator, discriminator=discriminator, **arguments)
 
 
 def glass(**arguments: Any) -> tfgen.GAN:

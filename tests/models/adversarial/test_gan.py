@@ -192,7 +192,7 @@ def test_without_an_average_there_is_one_generator():
 
 
 def moved_in(policy):
-    """A game of float32 networks after one step in a model of some precision, and how far the step moved each weight."""
+    """A game of some precision after one step, and how far the step moved each weight."""
     model = dense_game(dtype=policy)
     model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0), run_eagerly=True)
     before = model.get_weights()
@@ -209,7 +209,7 @@ def test_float16_scales_both_losses_and_unscales_both_gradients(monkeypatch: pyt
         assert float(optimizer.scale_loss(tf.constant(1.0))) > 1000.0
         assert int(optimizer.step_counter.numpy()) == 1  # a step with finite gradients
     for received, expected in zip(moved, exact, strict=True):
-        np.testing.assert_allclose(received, expected, atol=1e-5)
+        assert np.linalg.norm(received - expected) <= 0.01 * np.linalg.norm(expected) + 1e-7
     given = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1.0), initial_scale=8.0)
     model.compile(given, "sgd")
     assert model.generator_optimizer is given  # scaled already
