@@ -87,9 +87,9 @@ def collect(callbacks: Sequence[keras.callbacks.Callback], fresh: Mapping[str, _
                 else {f"{name}/{key}": value}
             )
             arrays |= parts
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
+    memory = io.BytesIO()
+    np.savez(memory, allow_pickle=False, **arrays)
+    return memory.getvalue()
 
 
 def restore(callbacks: Sequence[keras.callbacks.Callback], content: bytes) -> None:
