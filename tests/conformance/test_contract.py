@@ -12,7 +12,7 @@ from .cases import CASES
 from .counting import counting
 
 PAIRS = select(CASES)
-MOST_GRAPHS = 700  # of a case, with those of its data sets, of branches and of loops
+MOST_GRAPHS = 800  # of a case, with those of its data sets, of branches and of loops
 PROCESSES = {"load_in_new_process": 1, "resume_in_new_process": 1, "resume_after_kill": 2}  # of a line; others start none
 
 DEAR = {"replicas", "jit_compile", "mixed_bfloat16", "mixed_float16"}  # five seconds a case: a third of the cases each time

@@ -37,7 +37,12 @@ NAN, INF = np.nan, np.inf
     ("check", "legal", "illegal", "told"),
     [
         (guards.require_finite, [0.0, -3e38], [NAN, INF, -INF], "Expected `x` of finite numbers"),
-        (guards.require_positive, [1e-30, 3e38], [0.0, -1.0, NAN, INF], "Expected `x` above 0, and finite"),
+        (
+            guards.require_positive,
+            [1e-30, float(np.finfo(np.float32).max)],
+            [0.0, -1.0, NAN, INF],
+            "Expected `x` above 0, and finite",
+        ),
         (guards.require_mask, [0.0, 0.5, 7.0], [-0.1, NAN, INF], "Expected `x` of finite numbers, above 0 where"),
     ],
 )

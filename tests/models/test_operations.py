@@ -82,6 +82,7 @@ def served(operation: Operation, inputs: dict[str, Any]) -> dict[str, np.ndarray
     return {name: value.numpy() for name, value in found.items()}
 
 
+@pytest.mark.in_turn(every=3)
 def test_every_method_is_the_signature_of_its_name(model: Any) -> None:
     operations, pairs = model.operations(), calls(model)
     if hasattr(model, "encode"):
@@ -125,6 +126,7 @@ def through(model: Any) -> dict[str, tuple[np.ndarray, Callable[[Any], Any]]]:
     return {name: pair for name, pair in found.items() if name in model.operations()}
 
 
+@pytest.mark.in_turn(every=3)
 def test_tensors_give_tensors_with_gradients_wherever_they_are_computed(model: Any) -> None:
     """The same numbers and gradients eagerly, inside a graph, and inside a graph that does not know the number of rows."""
     for name, (array, method) in through(model).items():

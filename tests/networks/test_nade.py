@@ -48,6 +48,7 @@ def with_gradients(network: Any, function: Any, x: tf.Tensor) -> list[np.ndarray
 @pytest.mark.parametrize(
     "arguments", [{}, {"activation": "relu", "num_parameters": 3}, {"activation": "tanh", "ordering": "random"}], ids=str
 )
+@pytest.mark.in_turn(every=4)
 def test_chunks_equal_the_plain_loop(size: int, arguments: dict[str, Any]) -> None:
     network = network_of(size, **arguments)
     x = tf.constant(np.random.default_rng(2).random((ROWS, 1, size, 1)), tf.float32)

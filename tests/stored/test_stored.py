@@ -44,6 +44,7 @@ def test_every_model_has_a_stored_file():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.in_turn(every=3)
 def test_a_stored_file_loads_draws_the_same_and_trains_on(path):
     model = keras.saving.load_model(path)
     stored = arrays_of(path)

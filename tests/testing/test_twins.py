@@ -54,6 +54,7 @@ TWINS = [
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.model.__name__)
+@pytest.mark.in_turn(every=3)
 def test_a_broken_twin_fails_the_line_that_names_it_and_no_other(twin: Twin):
     case = twin.case()
     assert {twin.broken, *twin.kept} <= {*lines_of(case)}

@@ -73,6 +73,7 @@ def test_the_card_of_an_untrained_entry(tmp_path: Path, entry: Callable[..., Pat
 
 
 @pytest.mark.parametrize("folder", TRAINED, ids=lambda folder: folder.name)
+@pytest.mark.in_turn(every=3)
 def test_an_entry_of_the_zoo_is_true(folder: Path):
     check_weights(folder)
     assert (folder / "README.md").read_text() == render_card(folder, folder.name), f"Run tfgen.zoo.write_card({folder.name!r})"

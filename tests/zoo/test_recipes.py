@@ -142,11 +142,13 @@ COMPILED = [pytest.param(name, marks=[] if name.startswith("fvbn-") else pytest.
 
 
 @pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.in_turn(every=3)
 def test_every_recipe_of_the_zoo_trains_two_steps(name: str):
     assert_trains(name, run_eagerly=True)
 
 
 @pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.in_turn(every=2)
 def test_every_recipe_of_the_zoo_trains_two_compiled_steps(name: str):
     assert_trains(name, run_eagerly=False)
 

@@ -81,7 +81,7 @@ def require_positive(values: tf.Tensor, name: str) -> Any:
     Returns:
       check: as `require` gives it.
     """
-    return require(tf.reduce_all((values > 0.0) & (values < values.dtype.max)), f"`{name}` above 0, and finite", values)
+    return require(tf.reduce_all((values > 0.0) & tf.math.is_finite(values)), f"`{name}` above 0, and finite", values)
 
 
 def require_mask(values: tf.Tensor, name: str) -> Any:

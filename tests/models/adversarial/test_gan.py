@@ -200,7 +200,8 @@ def moved_in(policy):
     return model, [new - old for old, new in zip(before, model.get_weights(), strict=True)]
 
 
-def test_float16_scales_both_losses_and_unscales_both_gradients():
+def test_float16_scales_both_losses_and_unscales_both_gradients(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tfgen.models.configuration.check_policy", lambda *_: None)  # float32 networks show the scale alone
     _, exact = moved_in("float32")
     model, moved = moved_in("mixed_float16")
     for optimizer in (model.generator_optimizer, model.discriminator_optimizer):

@@ -96,6 +96,7 @@ def pixelwise(model: tfgen.GatedPixelCNN, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.in_turn(every=3)
 def test_sees_all_that_comes_before_and_nothing_else(name: str) -> None:
     """As built, with large weights, after training: zero to the future and all its channels, non-zero to the past in reach."""
     model = gated(name, untouched)

@@ -57,6 +57,7 @@ def check(model: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.in_turn(every=4)
 def test_at_initialisation_and_after_training(kind: str) -> None:
     model: Any = KINDS[kind](SHAPE)
     for ordering in range(model.network.num_orderings):  # as it is built, where some weights are zero

@@ -51,6 +51,7 @@ def test_training_takes_the_orders_in_turn() -> None:
 # 5 x 27 values are three blocks of 45, 2 x 3 x 2 are one
 @pytest.mark.parametrize("shape", [(2, 3, 2), (5, 27, 1)])
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.in_turn(every=4)
 def test_conditionals_by_steps_multiply_to_log_prob(kind: str, shape: Any) -> None:
     model = small(kind, shape)
     x = images(model.event_shape, 3, model.likelihood.levels)
@@ -75,6 +76,7 @@ def test_sample_frequencies_are_the_probabilities(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.in_turn(every=4)
 def test_steps_add_up_to_log_prob_of_what_was_drawn(kind: str) -> None:
     model = small(kind, (3, 4, 2))
     x = model.sample(6, seed=0)

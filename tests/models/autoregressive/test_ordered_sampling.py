@@ -27,6 +27,7 @@ def uniforms_of(shape: tuple[int, int, int]) -> tf.Tensor:
 # 5 x 27 values are three blocks of 45; 3 x 3 x 2 are one; 1 x 1 has nothing before it
 @pytest.mark.parametrize("shape", [(5, 27, 1), (3, 3, 2), (1, 1, 1)])
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.in_turn(every=4)
 def test_cached_equals_naive(kind: str, shape: Any) -> None:
     model = small(kind, shape)
     u, x = uniforms_of(model.event_shape), images(model.event_shape, 5, model.likelihood.levels)

@@ -102,6 +102,7 @@ def test_rows_of_a_batch_are_independent(cell: str) -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.in_turn(every=3)
 def test_sees_what_comes_before_in_its_field_and_nothing_else(cell: str, name: str) -> None:
     """As built, with large weights, after training: zero to the future and all its channels, non-zero to each past pixel."""
     shape, arguments = FIELDS[name]
@@ -132,6 +133,7 @@ TINY: Settings = {
 
 @pytest.mark.parametrize("name", TINY)
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.in_turn(every=3)
 def test_sums_to_one_and_steps_multiply_to_log_prob(cell: str, name: str) -> None:
     shape, arguments = TINY[name]
     model = rnn(cell, shape, **arguments)
@@ -172,6 +174,7 @@ SETTINGS: Settings = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.in_turn(every=4)
 def test_cached_equals_naive(cell: str, name: str) -> None:
     shape, arguments = SETTINGS[name]
     model = rnn(cell, shape, **arguments)

@@ -55,6 +55,7 @@ def test_sample_frequencies_are_the_probabilities(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TINY)
+@pytest.mark.in_turn(every=4)
 def test_conditionals_by_steps_multiply_to_log_prob(name: str) -> None:
     shape, arguments = TINY[name]
     model = pixelcnn(shape, **arguments)

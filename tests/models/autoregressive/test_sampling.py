@@ -42,6 +42,7 @@ SETTINGS: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.in_turn(every=4)
 def test_cached_equals_naive(name: str) -> None:
     shape, arguments = SETTINGS[name]
     model = pixelcnn(shape, **arguments)

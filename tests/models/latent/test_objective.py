@@ -213,6 +213,7 @@ def test_settings_that_make_no_sense_are_refused(arguments, received):
     ("likelihood", "levels"),
     [("bernoulli", 2), ("discretized_logistic", 256), ("normal", 256), (Normal(levels=None), 256), ("categorical", 256)],
 )
+@pytest.mark.in_turn(every=3)
 def test_every_likelihood_trains(likelihood, levels):
     model, x = small(likelihood=likelihood), images(16, levels)
     model.compile(keras.optimizers.Adam(0.02))
