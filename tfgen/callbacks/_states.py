@@ -87,9 +87,9 @@ def collect(callbacks: Sequence[keras.callbacks.Callback], fresh: Mapping[str, _
                 else {f"{name}/{key}": value}
             )
             arrays |= parts
-    aside = io.BytesIO()
-    np.savez(aside, allow_pickle=False, **arrays)
-    return aside.getvalue()
+    memory = io.BytesIO()
+    np.savez(memory, allow_pickle=False, **arrays)
+    return memory.getvalue()
 
 
 def restore(callbacks: Sequence[keras.callbacks.Callback], content: bytes) -> None:
