@@ -180,8 +180,10 @@ class Bench:
                 return tf.range(rows, dtype=spec.dtype)
             if spec.name in given:
                 return tf.constant(given[spec.name], spec.dtype)
-            if spec.name == "observed":  # which values of x are known
-                return tf.cast(tf.constant(self.x[:rows]) > 0.0, spec.dtype)
+            if spec.name == "observed":  # the first half of x is known
+                size = self.x[0].size
+                known = tf.reshape(tf.range(size) < (size + 1) // 2, (1, *self.x.shape[1:]))
+                return tf.repeat(tf.cast(known, spec.dtype), rows, 0)
             if tuple(spec.shape[1:]) == tuple(self.model.event_shape):
                 return tf.constant(self.x[:rows], spec.dtype)
             return tf.fill([rows, *spec.shape[1:]], tf.constant(0.5, spec.dtype))
