@@ -87,7 +87,7 @@ def bad_targets(bench: Bench) -> None:
     methods = {"fit": lambda y: bench.fit(model, x=x, y=y), "evaluate": lambda y: bench.evaluate(model, x=x, y=y)}
     parts = {"wrong targets": (x, next(iter(wrong.values()))), "no targets": (x,)}
     calls = [model.fit, model.evaluate]
-    if model.condition is model.target:  # else a prediction needs none
+    if model.called_on is model.target:  # else a prediction needs none
         methods["predict"] = lambda y: model.predict(x, verbose=0, y=y)
         calls.append(model.predict)
     for what, y in wrong.items():
